@@ -1,0 +1,41 @@
+# Every command of the project. `make` alone prints them.
+
+GO       ?= go
+BENCH    ?= .
+FUZZTIME ?= 20s
+LINT     := $(GO) tool -modfile=tools/go.mod golangci-lint
+
+# scripts/test-deps puts a newer Node.js here when the system's is too old for the client tests.
+export PATH := $(CURDIR)/.cache/node/node_modules/.bin:$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test lint fmt bench fuzz check
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+run: ## start a development server, with no configuration (ARGS="--json" passes flags on)
+	$(GO) run ./cmd/sojourn dev $(ARGS)
+
+build: ## build bin/sojourn, one static file
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/sojourn ./cmd/sojourn
+
+test: ## install what the tests need, then run them all with the race detector
+	scripts/test-deps
+	$(GO) test -race -timeout 15m ./...
+
+lint: ## check style, import rules and the clock (golangci-lint), go vet, known vulnerabilities
+	$(GO) vet ./...
+	$(LINT) run ./...
+	scripts/govulncheck
+
+fmt: ## format every Go file as lint wants it
+	$(LINT) fmt ./...
+
+bench: ## run the benchmarks (BENCH=Mint chooses some)
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+fuzz: ## run every fuzz target for FUZZTIME (20s)
+	scripts/fuzz $(FUZZTIME)
+
+check: lint test ## what a change must pass: lint, then test
