@@ -24,9 +24,10 @@ test: ## install what the tests need, then run them all with the race detector
 	scripts/test-deps
 	$(GO) test -race -timeout 15m ./...
 
-lint: ## check style, import rules and the clock (golangci-lint), go vet, known vulnerabilities
+lint: ## check style, import rules and the clock (golangci-lint), go vet, dependencies, vulnerabilities
 	$(GO) vet ./...
 	$(LINT) run ./...
+	scripts/check-dependencies
 	scripts/govulncheck
 
 fmt: ## format every Go file as lint wants it
