@@ -29,7 +29,7 @@ type clerkGo struct {
 }
 
 func newClerkGo(s *server, key string) clerkGo {
-	config := &clerk.ClientConfig{BackendConfig: clerk.BackendConfig{Key: &key, URL: clerk.String(s.BackendURL + "/v1")}}
+	config := &clerk.ClientConfig{BackendConfig: clerk.BackendConfig{Key: &key, URL: new(s.BackendURL + "/v1")}}
 	return clerkGo{
 		users:     user.NewClient(config),
 		sessions:  session.NewClient(config),
@@ -45,8 +45,8 @@ func (c clerkGo) newUser(t *testing.T, email string) *clerk.User {
 	metadata := json.RawMessage(`{"plan":"gold"}`)
 	created, err := c.users.Create(t.Context(), &user.CreateParams{
 		EmailAddresses: &[]string{email},
-		FirstName:      clerk.String("Maria"),
-		Password:       clerk.String("a long enough secret"),
+		FirstName:      new("Maria"),
+		Password:       new("a long enough secret"),
 		PublicMetadata: &metadata,
 	})
 	if err != nil {
@@ -87,7 +87,7 @@ func TestGoSDK(t *testing.T) {
 	t.Run("users", func(t *testing.T) { sdk.testUsers(t, maria) })
 	t.Run("sessions are listed with their total", func(t *testing.T) { sdk.testList(t, mine) })
 	t.Run("clients are listed though the SDK forgets to ask for the envelope", func(t *testing.T) {
-		list, err := sdk.clients.List(t.Context(), &client.ListParams{})
+		list, err := sdk.clients.List(t.Context(), &client.ListParams{}) //nolint:staticcheck // deprecated, but apps still call it
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -99,7 +99,8 @@ func TestGoSDK(t *testing.T) {
 	t.Run("tokens are verified", func(t *testing.T) { sdk.testTokens(t, s, mine) })
 	t.Run("tokens from a template", func(t *testing.T) { sdk.testTemplateTokens(t, s, mine) })
 	t.Run("verify judges the state, since the SDK never sends the token", func(t *testing.T) {
-		verified, err := sdk.sessions.Verify(t.Context(), &session.VerifyParams{ID: mine.ID, Token: clerk.String("ignored")})
+		params := &session.VerifyParams{ID: mine.ID, Token: new("ignored")}
+		verified, err := sdk.sessions.Verify(t.Context(), params) //nolint:staticcheck // deprecated, but apps still call it
 		if err != nil || verified.ID != mine.ID {
 			t.Fatalf("verify: %v, %v", verified, err)
 		}
@@ -123,7 +124,7 @@ func (c clerkGo) testUsers(t *testing.T, maria *clerk.User) {
 	if found.TotalCount != 1 || len(found.Users) != 1 || found.Users[0].ID != maria.ID {
 		t.Errorf("list by address: %d of %d, want maria", len(found.Users), found.TotalCount)
 	}
-	updated, err := c.users.Update(ctx, maria.ID, &user.UpdateParams{LastName: clerk.String("Doe")})
+	updated, err := c.users.Update(ctx, maria.ID, &user.UpdateParams{LastName: new("Doe")})
 	if err != nil || updated.LastName == nil || *updated.LastName != "Doe" {
 		t.Errorf("update: %+v, %v", updated, err)
 	}
@@ -155,9 +156,9 @@ func (c clerkGo) testList(t *testing.T, oldest *clerk.Session) {
 	second := c.newSession(t, oldest.UserID)
 	c.newSession(t, oldest.UserID)
 	page, err := c.sessions.List(ctx, &session.ListParams{
-		ListParams: clerk.ListParams{Limit: clerk.Int64(2), Offset: clerk.Int64(1)},
+		ListParams: clerk.ListParams{Limit: new(int64(2)), Offset: new(int64(1))},
 		UserID:     &oldest.UserID,
-		Status:     clerk.String("active"),
+		Status:     new("active"),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -197,7 +198,7 @@ func (c clerkGo) testTokens(t *testing.T, s *server, mine *clerk.Session) {
 		t.Error("a token of an issuer that is not Clerk was accepted without ProxyURL")
 	}
 
-	long := c.newToken(t, session.CreateTokenParams{ID: mine.ID, ExpiresInSeconds: clerk.Int64(600)})
+	long := c.newToken(t, session.CreateTokenParams{ID: mine.ID, ExpiresInSeconds: new(int64(600))})
 	claims, err := jwt.Verify(ctx, &jwt.VerifyParams{Token: long, JWK: pem, ProxyURL: &s.FrontendURL})
 	if err != nil {
 		t.Fatal(err)
@@ -210,7 +211,7 @@ func (c clerkGo) testTokens(t *testing.T, s *server, mine *clerk.Session) {
 func (c clerkGo) testTemplateTokens(t *testing.T, s *server, mine *clerk.Session) {
 	ctx := t.Context()
 	_, err := c.templates.Create(ctx, &jwttemplate.CreateParams{
-		Name:   clerk.String("greeter"),
+		Name:   new("greeter"),
 		Claims: json.RawMessage(`{"greeting":"Hi {{user.first_name}}","plan":"{{user.public_metadata.plan}}"}`),
 	})
 	if err != nil {
@@ -241,7 +242,7 @@ func (c clerkGo) testRevoke(t *testing.T, mine *clerk.Session) {
 	}
 	_, err = c.sessions.CreateToken(ctx, &session.CreateTokenParams{ID: mine.ID})
 	wantAPIError(t, err, http.StatusUnauthorized, "authentication_invalid", "")
-	_, err = c.sessions.Verify(ctx, &session.VerifyParams{ID: mine.ID})
+	_, err = c.sessions.Verify(ctx, &session.VerifyParams{ID: mine.ID}) //nolint:staticcheck // as above
 	wantAPIError(t, err, http.StatusUnauthorized, "authentication_invalid", "")
 }
 
@@ -254,7 +255,7 @@ func (c clerkGo) testErrors(t *testing.T, stranger clerkGo) {
 	wantAPIError(t, err, http.StatusNotFound, "resource_not_found", "")
 	_, err = c.sessions.Create(ctx, &session.CreateParams{UserID: "user_unknown"})
 	wantAPIError(t, err, http.StatusNotFound, "resource_not_found", "")
-	_, err = c.sessions.List(ctx, &session.ListParams{Status: clerk.String("asleep")})
+	_, err = c.sessions.List(ctx, &session.ListParams{Status: new("asleep")})
 	wantAPIError(t, err, http.StatusUnprocessableEntity, "form_param_value_invalid", "status")
 	_, err = c.users.Create(ctx, &user.CreateParams{EmailAddresses: &[]string{"maria@example.com"}})
 	wantAPIError(t, err, http.StatusUnprocessableEntity, "form_identifier_exists", "email_address")

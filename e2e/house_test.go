@@ -67,7 +67,7 @@ func TestHealth(t *testing.T) {
 	s := start(t)
 	for _, listener := range []string{s.BackendURL, s.FrontendURL} {
 		for _, path := range []string{"/healthz", "/readyz"} {
-			if status, _, body := get(t, listener+path); status != http.StatusOK {
+			if status, body := get(t, listener+path); status != http.StatusOK {
 				t.Errorf("%s%s: %d %s", listener, path, status, body)
 			}
 		}

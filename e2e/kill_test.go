@@ -100,13 +100,18 @@ func crash(t *testing.T, s *server, book *ledger, userID string) {
 			}
 		})
 	}
+	idle := make(chan struct{})
+	go func() {
+		writers.Wait()
+		close(idle)
+	}()
 	select {
 	case <-book.full:
-	case err := <-failures:
-		t.Error(err)
+	case <-idle:
+		t.Error("the server stopped answering before it was killed")
 	}
 	s.kill(t)
-	writers.Wait()
+	<-idle
 	close(failures)
 	for err := range failures {
 		t.Error(err)
@@ -151,7 +156,7 @@ func (w writer) untilGone(userID string) error {
 
 // post reports ok only for an answer that arrived whole: anything less is not an acknowledgement.
 func (w writer) post(path, body string) (id string, status int, ok bool) {
-	request, err := http.NewRequest("POST", w.base+path, strings.NewReader(body))
+	request, err := http.NewRequest(http.MethodPost, w.base+path, strings.NewReader(body))
 	if err != nil {
 		return "", 0, false
 	}

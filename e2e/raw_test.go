@@ -129,7 +129,7 @@ func TestRawClient(t *testing.T) {
 	t.Run("refresh has no refresh token to find", api.testRefresh)
 	t.Run("the key set is the same on both listeners", func(t *testing.T) {
 		backend := api.call(t, "GET", "/jwks", "")
-		status, _, public := get(t, s.JWKSURL)
+		status, public := get(t, s.JWKSURL)
 		if status != http.StatusOK || string(public) != string(backend.body) {
 			t.Errorf("public: %d %s\nbackend: %s", status, public, backend.body)
 		}

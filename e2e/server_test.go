@@ -56,9 +56,9 @@ func (o *output) String() string {
 }
 
 // start runs `sojourn dev` in a data directory of its own until the test ends.
-func start(t *testing.T, settings ...string) *server {
+func start(t *testing.T) *server {
 	t.Helper()
-	return startIn(t, filepath.Join(t.TempDir(), "data"), settings...)
+	return startIn(t, filepath.Join(t.TempDir(), "data"))
 }
 
 // startIn runs `sojourn dev` in dir, with more settings as NAME=value. When the test ends the server is
@@ -189,7 +189,7 @@ func eventually(t *testing.T, what string, holds func() bool) {
 }
 
 // get fetches a URL that needs no key.
-func get(t *testing.T, url string) (int, http.Header, []byte) {
+func get(t *testing.T, url string) (int, []byte) {
 	t.Helper()
 	answer, err := http.Get(url)
 	if err != nil {
@@ -200,5 +200,5 @@ func get(t *testing.T, url string) (int, http.Header, []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return answer.StatusCode, answer.Header, body
+	return answer.StatusCode, body
 }

@@ -22,7 +22,7 @@ func verified(t *testing.T, s *server, token string) jwt.MapClaims {
 // a library that neither we nor Clerk wrote, and returns the claims.
 func verifiedOf(t *testing.T, s *server, issuer, token string) jwt.MapClaims {
 	t.Helper()
-	status, _, body := get(t, s.JWKSURL)
+	status, body := get(t, s.JWKSURL)
 	if status != http.StatusOK {
 		t.Fatalf("key set: status %d", status)
 	}

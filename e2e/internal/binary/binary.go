@@ -23,7 +23,7 @@ func Build(ctx context.Context, dir string) (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, "sojourn")
-	build := exec.CommandContext(ctx, "go", "build", "-o", path, "./cmd/sojourn")
+	build := exec.CommandContext(ctx, "go", "build", "-o", path, "./cmd/sojourn") //nolint:gosec // path is the caller's own directory
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build ./cmd/sojourn: %w\n%s", err, out)
