@@ -20,9 +20,10 @@ run: ## start a development server, with no configuration (ARGS="--json" passes 
 build: ## build bin/sojourn, one static file
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/sojourn ./cmd/sojourn
 
+# -count=1: go test would remember an end-to-end test that passed against an older binary.
 test: ## install what the tests need, then run them all with the race detector
 	scripts/test-deps
-	$(GO) test -race -timeout 15m ./...
+	$(GO) test -race -count=1 -timeout 15m ./...
 
 lint: ## check style, import rules and the clock (golangci-lint), go vet, dependencies, vulnerabilities
 	$(GO) vet ./...
