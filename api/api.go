@@ -54,9 +54,9 @@ func (f *Field[T]) UnmarshalJSON(data []byte) error {
 
 // Page selects a slice of a list.
 type Page struct {
-	Limit     int64 `query:"limit" min:"1" max:"500"`         // how many, 1 to 500; 10 when absent
-	Offset    int64 `query:"offset" min:"0" max:"2147483647"` // how many to pass over
-	Paginated bool  `query:"paginated"`                       // answer {"data", "total_count"} instead of a bare array
+	Limit     int64 `query:"limit" min:"1" max:"500" default:"10"` // how many, 1 to 500; 10 when absent
+	Offset    int64 `query:"offset" min:"0" max:"2147483647"`      // how many to pass over
+	Paginated bool  `query:"paginated"`                            // answer {"data", "total_count"} instead of a bare array
 }
 
 // DefaultLimit is how many items a list has when the caller does not say.

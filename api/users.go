@@ -134,7 +134,7 @@ type ListUsers struct {
 	UserFilter
 	OrderBy       string `query:"order_by"`       // a field name with optional + or -; -created_at when absent
 	StartingAfter string `query:"starting_after"` // id of the last user of the page before
-	Limit         int64  `query:"limit" min:"1" max:"500"`
+	Limit         int64  `query:"limit" min:"1" max:"500" default:"10"`
 	Offset        int64  `query:"offset" min:"0" max:"2147483647"`
 }
 

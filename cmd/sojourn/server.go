@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/sojourn-auth/sojourn/internal/app"
+	"github.com/sojourn-auth/sojourn/internal/config"
+	"github.com/sojourn-auth/sojourn/internal/httpapi"
+	"github.com/sojourn-auth/sojourn/internal/session"
+	"github.com/sojourn-auth/sojourn/internal/store"
+)
+
+// Bounds on what a connection may cost.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 10 * time.Second
+	writeTimeout      = 30 * time.Second
+	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 16 << 10
+)
+
+// open opens the database and the instance in it.
+func open(ctx context.Context, c *config.Config, log *slog.Logger) (*app.App, error) {
+	if err := store.CheckSchema(ctx, c.Database()); err != nil {
+		return nil, err
+	}
+	a, err := newApp(ctx, c, log)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.Load(ctx); err != nil {
+		return nil, errors.Join(err, a.Store.Close())
+	}
+	return a, nil
+}
+
+// newApp wires an app that has not looked at its instance yet.
+func newApp(ctx context.Context, c *config.Config, log *slog.Logger) (*app.App, error) {
+	master, err := c.ReadMasterKey()
+	if err != nil {
+		return nil, err
+	}
+	db, err := store.Open(ctx, c.Database())
+	if err != nil {
+		return nil, err
+	}
+	a := &app.App{Store: db, Settings: settings(c), Master: master, Now: time.Now, NewID: app.NewID, Log: log}
+	if err := a.Settings.Check(); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return a, nil
+}
+
+func settings(c *config.Config) app.Settings {
+	return app.Settings{
+		Environment: c.Environment, Issuer: c.Issuer(),
+		Lifetimes:     session.Lifetimes{Max: c.SessionMaxLifetime, Inactivity: c.SessionInactivityTimeout, Abandon: session.DefaultAbandon},
+		Retention:     c.SessionRetention,
+		TokenLifetime: c.TokenLifetime, ClaimsVersion: c.ClaimsVersion, SessionClaims: c.SessionClaims,
+		PasswordMin: c.PasswordMinLength, MaxAttempts: c.LockoutAttempts,
+		AllowCreate: c.AllowCreateSession, StrictVerify: c.StrictVerify, StrictList: c.StrictList,
+	}
+}
+
+// listeners are the two sockets, bound before anything is announced.
+type listeners struct{ backend, frontend net.Listener }
+
+func listen(ctx context.Context, c *config.Config) (listeners, error) {
+	var lc net.ListenConfig
+	backend, err := lc.Listen(ctx, "tcp", c.BackendAddr)
+	if err != nil {
+		return listeners{}, fmt.Errorf("SOJOURN_BACKEND_ADDR: %w", err)
+	}
+	frontend, err := lc.Listen(ctx, "tcp", c.FrontendAddr)
+	if err != nil {
+		return listeners{}, errors.Join(fmt.Errorf("SOJOURN_FRONTEND_ADDR: %w", err), backend.Close())
+	}
+	return listeners{backend: backend, frontend: frontend}, nil
+}
+
+func (l listeners) close() { _ = errors.Join(l.backend.Close(), l.frontend.Close()) }
+
+// serve answers requests until ctx is done, and then lets the running ones finish.
+func serve(ctx context.Context, c *config.Config, a *app.App, l listeners, log *slog.Logger) error {
+	var limit *httpapi.RateLimit
+	if c.BackendRateLimit > 0 {
+		limit = &httpapi.RateLimit{Requests: c.BackendRateLimit}
+	}
+	servers := []*http.Server{server(httpapi.Backend(a, limit), log), server(httpapi.Frontend(a), log)}
+	failed := make(chan error, len(servers))
+	for i, ln := range []net.Listener{l.backend, l.frontend} {
+		go func() { failed <- servers[i].Serve(ln) }()
+	}
+	sweeping, stopSweeping := context.WithCancel(ctx)
+	swept := make(chan struct{})
+	go func() {
+		defer close(swept)
+		sweep(sweeping, a, c.SweepInterval, log)
+	}()
+
+	var err error
+	select {
+	case err = <-failed:
+	case <-ctx.Done():
+		log.Info("stopping")
+	}
+	stopSweeping()
+	<-swept
+	return errors.Join(err, shutDown(c, servers), a.Store.Close())
+}
+
+func server(h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler: h, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}
+
+func shutDown(c *config.Config, servers []*http.Server) error {
+	ctx, cancel := context.WithTimeout(context.Background(), c.ShutdownTimeout)
+	defer cancel()
+	var err error
+	for _, s := range servers {
+		err = errors.Join(err, s.Shutdown(ctx))
+	}
+	return err
+}
+
+func sweep(ctx context.Context, a *app.App, every time.Duration, log *slog.Logger) {
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		if err := a.Sweep(ctx); err != nil && ctx.Err() == nil {
+			log.Warn("sweep failed, will try again", "error", err.Error())
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// databaseMissing reports whether the embedded database has not been made yet.
+func databaseMissing(c *config.Config) (path string, missing bool) {
+	path, ok := strings.CutPrefix(c.Database(), "sqlite:")
+	if !ok {
+		return "", false
+	}
+	_, err := os.Stat(path)
+	return path, errors.Is(err, os.ErrNotExist)
+}

@@ -1,0 +1,112 @@
+// Package app is what the server can do: one method per operation of the API. It holds the rules and draws the
+// transactions; it knows neither SQL nor HTTP. An operation takes a request of package api and answers one, or
+// fails with *api.Error when the caller can do something about it.
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/segmentio/ksuid"
+
+	"github.com/sojourn-auth/sojourn/internal/secret"
+	"github.com/sojourn-auth/sojourn/internal/session"
+	"github.com/sojourn-auth/sojourn/internal/store"
+)
+
+// App is one instance: the application whose users sign in here.
+type App struct {
+	Store    *store.DB
+	Settings Settings
+	Master   secret.MasterKey
+	Now      func() time.Time
+	NewID    func(prefix string) string // prefix includes the underscore
+	Log      *slog.Logger
+
+	instance   Instance
+	keys       snapshot[keySet]
+	secretKeys snapshot[map[string]bool]
+}
+
+// Settings are the rules of the instance that its operator chooses.
+type Settings struct {
+	Environment   string // development or production
+	Issuer        string // the public Frontend URL, without a trailing slash
+	Lifetimes     session.Lifetimes
+	Retention     time.Duration // how long ended sessions are kept
+	TokenLifetime time.Duration // of session tokens when the caller does not say
+	ClaimsVersion int           // 1 or 2
+	SessionClaims string        // custom claims of session tokens, a JSON template; "" for none
+	PasswordMin   int           // characters
+	MaxAttempts   int64         // failed verifications before an account locks; 0: it never does
+	AllowCreate   bool          // sessions may be created through the Backend API in production too
+	StrictVerify  bool          // the deprecated verify operation answers 410 for the API versions without it
+	StrictList    bool          // listing sessions needs client_id or user_id
+}
+
+// Development reports whether the instance is for development.
+func (s Settings) Development() bool { return s.Environment == Development }
+
+// Check refuses settings that cannot be.
+func (s Settings) Check() error {
+	if err := s.Lifetimes.Check(); err != nil {
+		return fmt.Errorf("SOJOURN_SESSION_MAX_LIFETIME, SOJOURN_SESSION_INACTIVITY_TIMEOUT: %w", err)
+	}
+	if s.SessionClaims == "" {
+		return nil
+	}
+	if err := checkClaims("SOJOURN_SESSION_CLAIMS", json.RawMessage(s.SessionClaims)); err != nil {
+		return fmt.Errorf("SOJOURN_SESSION_CLAIMS: %w", err)
+	}
+	return nil
+}
+
+// The environments.
+const (
+	Development = "development"
+	Production  = "production"
+)
+
+// Instance is what a database says of the instance it belongs to.
+type Instance struct {
+	ID string
+}
+
+// NewID makes an identifier of the contract's form: prefix and a KSUID (k-sortable, 128 random bits).
+func NewID(prefix string) string { return prefix + ksuid.New().String() }
+
+// now is the present in the precision that is stored: milliseconds.
+func (a *App) now() time.Time { return a.Now().UTC().Truncate(time.Millisecond) }
+
+// snapshot caches a read for at most snapshotAge, for values whose staleness breaks no promise.
+type snapshot[T any] struct {
+	mu    sync.Mutex
+	at    time.Time
+	value T
+}
+
+const snapshotAge = time.Second
+
+func (s *snapshot[T]) get(ctx context.Context, now time.Time, load func(context.Context) (T, error)) (T, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if age := now.Sub(s.at); !s.at.IsZero() && age >= 0 && age < snapshotAge {
+		return s.value, nil
+	}
+	value, err := load(ctx)
+	if err != nil {
+		return value, err
+	}
+	s.value, s.at = value, now
+	return value, nil
+}
+
+func (s *snapshot[T]) forget() {
+	s.mu.Lock()
+	s.at = time.Time{}
+	s.mu.Unlock()
+}

@@ -1,0 +1,171 @@
+// Package config is everything that an operator can set: one struct, with the names, the defaults and the
+// explanations in one place. Flags come before the environment, the environment before the config file.
+package config
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/sojourn-auth/sojourn/internal/secret"
+)
+
+// Config is the operator's settings. The tags are kong's; a setting without a default is off or filled in by the
+// command that needs it.
+type Config struct {
+	DataDir     string `name:"data-dir" env:"SOJOURN_DATA_DIR" default:"./sojourn-data" help:"Directory of the embedded database and, for dev, of the keys."`
+	DatabaseURL string `name:"database-url" env:"SOJOURN_DATABASE_URL" help:"Database: sqlite:PATH. Without it, sojourn.db in the data directory."`
+
+	BackendAddr  string `name:"backend-addr" env:"SOJOURN_BACKEND_ADDR" default:"127.0.0.1:4000" help:"Where the Backend API listens. Keep it away from the public."`
+	FrontendAddr string `name:"frontend-addr" env:"SOJOURN_FRONTEND_ADDR" default:"127.0.0.1:4001" help:"Where the public listener listens: key set and health."`
+	FrontendURL  string `name:"frontend-url" env:"SOJOURN_FRONTEND_URL" help:"Public URL of the public listener. It is the issuer of tokens, and the publishable key derives from it. serve requires it; dev takes the frontend address."`
+	Environment  string `name:"environment" env:"SOJOURN_ENVIRONMENT" help:"development or production. dev takes development, serve production."`
+
+	SecretKey     secret.Text `name:"secret-key" env:"SOJOURN_SECRET_KEY" help:"Secret key of the Backend API, to import. Only its hash is stored."`
+	MasterKey     secret.Text `name:"master-key" env:"SOJOURN_MASTER_KEY" help:"Key that encrypts private keys in the database: 32 bytes in base64 or hex."`
+	MasterKeyFile string      `name:"master-key-file" env:"SOJOURN_MASTER_KEY_FILE" help:"File that holds the master key. Without it and without the key, master.key in the data directory."`
+
+	SessionMaxLifetime       time.Duration `name:"session-max-lifetime" env:"SOJOURN_SESSION_MAX_LIFETIME" default:"168h" help:"How long a session lives at most, whatever happens. 0 is off."`
+	SessionInactivityTimeout time.Duration `name:"session-inactivity-timeout" env:"SOJOURN_SESSION_INACTIVITY_TIMEOUT" default:"0s" help:"How long a session lives without activity. 0 is off; not both can be."`
+	SessionRetention         time.Duration `name:"session-retention" env:"SOJOURN_SESSION_RETENTION" default:"2160h" help:"How long ended sessions, idle clients and used-up tickets are kept."`
+	SweepInterval            time.Duration `name:"sweep-interval" env:"SOJOURN_SWEEP_INTERVAL" default:"1m" help:"How often expired sessions are written down and old ones deleted."`
+
+	TokenLifetime time.Duration `name:"token-lifetime" env:"SOJOURN_TOKEN_LIFETIME" default:"60s" help:"Lifetime of session tokens when the caller does not say."`
+	ClaimsVersion int           `name:"claims-version" env:"SOJOURN_CLAIMS_VERSION" default:"2" enum:"1,2" help:"Version of the default claims in session tokens: 1 or 2."`
+	SessionClaims string        `name:"session-claims" env:"SOJOURN_SESSION_CLAIMS" help:"Custom claims of session tokens: a JSON object in the template language."`
+
+	PasswordMinLength int   `name:"password-min-length" env:"SOJOURN_PASSWORD_MIN_LENGTH" default:"8" help:"Least number of characters in a password."`
+	LockoutAttempts   int64 `name:"lockout-attempts" env:"SOJOURN_LOCKOUT_ATTEMPTS" default:"10" help:"Failed attempts before an account locks. 0: never."`
+
+	AllowCreateSession bool  `name:"allow-create-session" env:"SOJOURN_ALLOW_CREATE_SESSION" help:"Let the Backend API create sessions in production too."`
+	StrictVerify       bool  `name:"strict-verify" env:"SOJOURN_STRICT_VERIFY" help:"Answer 410 to the deprecated verify operation for API versions that no longer have it."`
+	StrictList         bool  `name:"strict-list" env:"SOJOURN_STRICT_LIST" help:"Refuse to list sessions without client_id or user_id."`
+	BackendRateLimit   int64 `name:"backend-rate-limit" env:"SOJOURN_BACKEND_RATE_LIMIT" default:"0" help:"Requests that the Backend API takes in 10 seconds. 0: no limit."`
+
+	Migrate         bool          `name:"migrate" env:"SOJOURN_MIGRATE" help:"Let serve bring the database schema up to date by itself. dev always does."`
+	ShutdownTimeout time.Duration `name:"shutdown-timeout" env:"SOJOURN_SHUTDOWN_TIMEOUT" default:"15s" help:"How long running requests may take to finish when the server stops."`
+	LogLevel        string        `name:"log-level" env:"SOJOURN_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error. debug logs every request."`
+	LogFormat       string        `name:"log-format" env:"SOJOURN_LOG_FORMAT" default:"text" enum:"text,json" help:"text or json."`
+}
+
+// Check refuses settings that cannot be, whichever command they are for.
+func (c *Config) Check() error {
+	switch {
+	case c.Environment != "" && c.Environment != "development" && c.Environment != "production":
+		return fmt.Errorf("SOJOURN_ENVIRONMENT is %q: want development or production", c.Environment)
+	case c.TokenLifetime < time.Second:
+		return errors.New("SOJOURN_TOKEN_LIFETIME must be a second or more")
+	case c.SessionRetention < 0 || c.SweepInterval <= 0 || c.ShutdownTimeout < 0:
+		return errors.New("SOJOURN_SESSION_RETENTION and SOJOURN_SHUTDOWN_TIMEOUT cannot be negative, and SOJOURN_SWEEP_INTERVAL must be positive")
+	case c.PasswordMinLength < 1 || c.LockoutAttempts < 0 || c.BackendRateLimit < 0:
+		return errors.New("SOJOURN_PASSWORD_MIN_LENGTH must be 1 or more, SOJOURN_LOCKOUT_ATTEMPTS and SOJOURN_BACKEND_RATE_LIMIT 0 or more")
+	}
+	if err := checkSecretKey(c.SecretKey); err != nil {
+		return err
+	}
+	return checkURL(c.FrontendURL)
+}
+
+const minSecretKey = 24 // characters
+
+// checkSecretKey refuses keys that official SDKs refuse, and keys that could be guessed.
+func checkSecretKey(key secret.Text) error {
+	k := key.Reveal()
+	switch {
+	case k == "":
+		return nil
+	case !strings.HasPrefix(k, "sk_test_") && !strings.HasPrefix(k, "sk_live_"):
+		return errors.New("SOJOURN_SECRET_KEY must begin with sk_test_ or sk_live_")
+	case len(k) < minSecretKey || strings.ContainsAny(k, " \t\r\n"):
+		return fmt.Errorf("SOJOURN_SECRET_KEY must have %d characters or more, and no white space", minSecretKey)
+	default:
+		return nil
+	}
+}
+
+func checkURL(s string) error {
+	if s == "" {
+		return nil
+	}
+	u, err := url.Parse(s)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return errors.New("SOJOURN_FRONTEND_URL must be a URL such as https://clerk.example.com")
+	}
+	return nil
+}
+
+// Database is the database URL, with the embedded database of the data directory as the default.
+func (c *Config) Database() string {
+	if c.DatabaseURL != "" {
+		return c.DatabaseURL
+	}
+	return "sqlite:" + filepath.Join(c.DataDir, "sojourn.db")
+}
+
+// MasterKeyPath is the file to read the master key from when it is not given itself.
+func (c *Config) MasterKeyPath() string {
+	if c.MasterKeyFile != "" {
+		return c.MasterKeyFile
+	}
+	return filepath.Join(c.DataDir, "master.key")
+}
+
+// SecretKeyPath is the file in which dev keeps the secret key.
+func (c *Config) SecretKeyPath() string { return filepath.Join(c.DataDir, "secret.key") }
+
+// ReadMasterKey reads the master key from the setting or its file.
+func (c *Config) ReadMasterKey() (secret.MasterKey, error) {
+	if c.MasterKey != "" {
+		key, err := secret.ParseMasterKey(c.MasterKey.Reveal())
+		if err != nil {
+			return key, fmt.Errorf("SOJOURN_MASTER_KEY: %w", err)
+		}
+		return key, nil
+	}
+	raw, err := os.ReadFile(c.MasterKeyPath())
+	if errors.Is(err, os.ErrNotExist) {
+		return secret.MasterKey{}, fmt.Errorf("there is no master key: set SOJOURN_MASTER_KEY or SOJOURN_MASTER_KEY_FILE (looked for %s)", c.MasterKeyPath())
+	}
+	if err != nil {
+		return secret.MasterKey{}, fmt.Errorf("SOJOURN_MASTER_KEY_FILE: %w", err)
+	}
+	key, err := secret.ParseMasterKey(strings.TrimSpace(string(raw)))
+	if err != nil {
+		return key, fmt.Errorf("SOJOURN_MASTER_KEY_FILE %s: %w", c.MasterKeyPath(), err)
+	}
+	return key, nil
+}
+
+// Issuer is the frontend URL as tokens carry it: without a trailing slash.
+func (c *Config) Issuer() string { return strings.TrimRight(c.FrontendURL, "/") }
+
+// PublishableKey is the key that front ends are given: it names the environment and the frontend's host.
+func (c *Config) PublishableKey() string {
+	u, err := url.Parse(c.FrontendURL)
+	if err != nil {
+		return ""
+	}
+	prefix := "pk_live_"
+	if c.Environment == "development" {
+		prefix = "pk_test_"
+	}
+	return prefix + base64.StdEncoding.EncodeToString([]byte(u.Host+"$"))
+}
+
+// URLOf is the URL under which this machine reaches a listener.
+func URLOf(addr net.Addr) string {
+	host, port, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		return "http://" + addr.String()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}

@@ -1,0 +1,114 @@
+package httpapi
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+
+	"github.com/sojourn-auth/sojourn/api"
+	"github.com/sojourn-auth/sojourn/internal/app"
+)
+
+// Backend is the Backend API: the routes under /v1 for whoever holds the secret key, and the health of the server.
+func Backend(a *app.App, limit *RateLimit) http.Handler {
+	mux := http.NewServeMux()
+	for _, r := range Routes(a) {
+		mux.Handle(r.Pattern, r.handler)
+	}
+	mux.Handle("/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fail(a, w, r, noSuchURL()) }))
+
+	outer := http.NewServeMux()
+	health(a, outer)
+	outer.HandleFunc("GET /v1/openapi.json", func(w http.ResponseWriter, _ *http.Request) { send(w, http.StatusOK, OpenAPI()) })
+	outer.Handle("/", authenticated(a, limit, mux))
+	return traced(recovered(a, clean(a, outer)))
+}
+
+// authenticated lets requests with the secret key pass. It comes before routing: without the key, nobody learns
+// which URLs exist.
+func authenticated(a *app.App, limit *RateLimit, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := authenticate(a, limit, r); err != nil {
+			fail(a, w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func authenticate(a *app.App, limit *RateLimit, r *http.Request) error {
+	scheme, key, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if key = strings.TrimSpace(key); !strings.EqualFold(scheme, "Bearer") || key == "" {
+		return plain(http.StatusUnauthorized, "authorization_header_format_invalid", "Invalid Authorization header format", "Send the header Authorization: Bearer YOUR_SECRET_KEY.")
+	}
+	ok, err := a.Authenticate(r.Context(), key)
+	switch {
+	case err != nil:
+		return err
+	case !ok:
+		return plain(http.StatusUnauthorized, "clerk_key_invalid", "The secret key is invalid", "This server does not know the secret key.")
+	}
+	if wait := limit.take(a.Now(), r.URL.Path); wait > 0 {
+		answer := plain(http.StatusTooManyRequests, "too_many_requests", "Too many requests", "Too many requests; try again later.")
+		answer.RetryAfter = wait
+		return answer
+	}
+	info := infoOf(r)
+	info.version, err = chooseVersion(r)
+	return err
+}
+
+// traced gives every request its trace id, which is also in its answer and in the log.
+func traced(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		trace := newTrace()
+		h := w.Header()
+		h["Clerk-Trace-Id"] = []string{trace}
+		h["X-Clerk-Trace-Id"] = []string{trace}
+		h["X-Content-Type-Options"] = noSniff
+		next.ServeHTTP(w, withInfo(r, &requestInfo{trace: trace, version: APIVersions[0]}))
+	})
+}
+
+var noSniff = []string{"nosniff"}
+
+// newTrace is 32 hex digits. It names a request and protects nothing.
+func newTrace() string {
+	var b [16]byte
+	binary.LittleEndian.PutUint64(b[:8], rand.Uint64()) //nolint:gosec // not a secret
+	binary.LittleEndian.PutUint64(b[8:], rand.Uint64()) //nolint:gosec // not a secret
+	return hex.EncodeToString(b[:])
+}
+
+// clean answers paths that ServeMux would redirect: this API has one spelling for each URL.
+func clean(a *app.App, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if unclean(r.URL.Path) {
+			if err := authenticate(a, nil, r); err != nil {
+				fail(a, w, r, err)
+				return
+			}
+			fail(a, w, r, noSuchURL())
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func unclean(path string) bool {
+	if !strings.HasPrefix(path, "/") || strings.Contains(path, "//") {
+		return true
+	}
+	for segment := range strings.SplitSeq(path, "/") {
+		if segment == "." || segment == ".." {
+			return true
+		}
+	}
+	return false
+}
+
+func noSuchURL() *api.Error {
+	return plain(http.StatusNotFound, "resource_not_found", "URL not found", "There is nothing at this URL.")
+}
