@@ -1,0 +1,151 @@
+package token
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// The header member cat keeps the kinds of tokens apart: each is accepted only where its kind belongs. The first two
+// are the contract's, section 4.1; the others are ours.
+const (
+	CategorySession  = "cl_B7d4PD111AAA"
+	CategoryTemplate = "cl_B7d4PD222AAA"
+	CategoryClient   = "sojourn_client"
+	CategoryTicket   = "sojourn_ticket"
+)
+
+// sessionSkew is how far before iat a session token becomes valid, for verifiers whose clocks are late.
+const sessionSkew = 10 * time.Second
+
+// SessionClaims are what a session token says. The server's own claims win over Custom.
+type SessionClaims struct {
+	Issuer          string
+	Subject         string // the user's id
+	SessionID       string
+	AuthorizedParty string // the origin that asked for the token; "" for none
+	IssuedAt        time.Time
+	Lifetime        time.Duration
+	Status          string // active or pending
+	FactorAge       [2]int // whole minutes since the first and second factor were verified; -1 for never
+	Actor           json.RawMessage
+	ID              string // jti
+	Version         int    // of the claims: 1 or 2
+	Custom          map[string]any
+}
+
+func (c SessionClaims) claims() jwt.MapClaims {
+	m := common(c.Custom, c.Issuer, c.Subject, c.AuthorizedParty, c.ID, c.IssuedAt, c.Lifetime, sessionSkew)
+	m["sid"], m["fva"] = c.SessionID, c.FactorAge
+	for _, name := range []string{"act", "v", "sts"} {
+		delete(m, name)
+	}
+	if c.Actor != nil {
+		m["act"] = c.Actor
+	}
+	if c.Version != 1 {
+		m["v"], m["sts"] = 2, c.Status
+	}
+	return m
+}
+
+// TemplateClaims are what a token from a JWT template says. The server's own claims win over Custom.
+type TemplateClaims struct {
+	Issuer          string
+	Subject         string
+	AuthorizedParty string
+	IssuedAt        time.Time
+	Lifetime        time.Duration
+	ClockSkew       time.Duration // nbf stands that long before iat
+	ID              string
+	Custom          map[string]any
+}
+
+func (c TemplateClaims) claims() jwt.MapClaims {
+	return common(c.Custom, c.Issuer, c.Subject, c.AuthorizedParty, c.ID, c.IssuedAt, c.Lifetime, c.ClockSkew)
+}
+
+// common are the claims of every token that a session yields. Times are whole seconds, rounded down: a token must not
+// come from the future of a verifier without leeway.
+func common(custom map[string]any, issuer, subject, party, id string, issued time.Time, lifetime, skew time.Duration) jwt.MapClaims {
+	m := make(jwt.MapClaims, len(custom)+12)
+	maps.Copy(m, custom)
+	iat := issued.Unix()
+	m["iss"], m["sub"], m["jti"] = issuer, subject, id
+	m["iat"], m["nbf"], m["exp"] = iat, iat-int64(skew/time.Second), iat+int64(lifetime/time.Second)
+	delete(m, "azp")
+	if party != "" {
+		m["azp"] = party
+	}
+	return m
+}
+
+// Ticket is a one-time credential that begins a session.
+type Ticket struct {
+	Issuer   string
+	ID       string // of the sign-in token or actor token
+	Subject  string // the user's id
+	Kind     string // sign_in_token or actor_token
+	IssuedAt time.Time
+	ExpireAt time.Time
+}
+
+// Client is what the cookie of a client says.
+type Client struct {
+	ID            string
+	RotatingToken string
+	ExpireAt      time.Time
+}
+
+// SignSession signs a session token.
+func (k *Keyring) SignSession(c SessionClaims) (string, error) {
+	return k.sign(CategorySession, c.claims())
+}
+
+// SignTemplate signs a token of a JWT template with the instance's key.
+func (k *Keyring) SignTemplate(c TemplateClaims) (string, error) {
+	return k.sign(CategoryTemplate, c.claims())
+}
+
+// SignTicket signs a ticket.
+func (k *Keyring) SignTicket(t Ticket) (string, error) {
+	return k.sign(CategoryTicket, jwt.MapClaims{
+		"iss": t.Issuer, "jti": t.ID, "sub": t.Subject, "st": t.Kind, "iat": t.IssuedAt.Unix(), "exp": t.ExpireAt.Unix(),
+	})
+}
+
+// SignClient signs a client token.
+func (k *Keyring) SignClient(c Client) (string, error) {
+	return k.sign(CategoryClient, jwt.MapClaims{"id": c.ID, "rotating_token": c.RotatingToken, "exp": c.ExpireAt.Unix()})
+}
+
+func (k *Keyring) sign(category string, claims jwt.MapClaims) (string, error) {
+	return sign(rs256{}, k.signing.signer, k.signing.ID, category, claims)
+}
+
+func sign(method jwt.SigningMethod, key any, kid, category string, claims jwt.MapClaims) (string, error) {
+	t := jwt.NewWithClaims(method, claims)
+	t.Header["kid"], t.Header["cat"] = kid, category
+	return t.SignedString(key)
+}
+
+// rs256 is RS256 by any Signer; golang-jwt's own takes nothing but an *rsa.PrivateKey.
+type rs256 struct{}
+
+func (rs256) Alg() string { return jwt.SigningMethodRS256.Alg() }
+
+func (rs256) Sign(input string, key any) ([]byte, error) {
+	signer, ok := key.(Signer)
+	if !ok {
+		return nil, fmt.Errorf("token: cannot sign with %T", key)
+	}
+	return signer.Sign(sha256.Sum256([]byte(input)))
+}
+
+func (rs256) Verify(input string, signature []byte, key any) error {
+	return jwt.SigningMethodRS256.Verify(input, signature, key)
+}
