@@ -18,6 +18,7 @@ import (
 
 // Signer signs the SHA-256 digest of a token with RSASSA-PKCS1-v1_5, which is RS256 (RFC 7518, section 3.3).
 // It is nearly all of what minting costs, so a faster provider can take the place of crypto/rsa.
+// It is called by many goroutines at once.
 type Signer interface {
 	Sign(digest [sha256.Size]byte) ([]byte, error)
 }
@@ -28,22 +29,25 @@ func (s rsaSigner) Sign(digest [sha256.Size]byte) ([]byte, error) {
 	return rsa.SignPKCS1v15(nil, s.private, crypto.SHA256, digest[:])
 }
 
-// Key is a signing key of the instance.
+// Key is a signing key of the instance. One without a Signer is published and verifies, but cannot sign.
 type Key struct {
 	ID     string // kid
 	Public *rsa.PublicKey
-	signer Signer
+	Signer Signer
 }
 
 // NewKey makes a key that crypto/rsa signs with.
 func NewKey(kid string, private *rsa.PrivateKey) Key {
-	return Key{ID: kid, Public: &private.PublicKey, signer: rsaSigner{private}}
+	return Key{ID: kid, Public: &private.PublicKey, Signer: rsaSigner{private}}
 }
 
-// rsaBits and the exponent 65537 are what the PEM path of official SDKs can read, and nothing else.
-const rsaBits = 2048
+// What the PEM path of official SDKs can read: they cut the modulus out of the text by its fixed surroundings.
+const (
+	rsaBits     = 2048
+	rsaExponent = 65537
+)
 
-// GenerateRSA makes an RSA-2048 key.
+// GenerateRSA makes an RSA-2048 key with the exponent 65537.
 func GenerateRSA() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, rsaBits) }
 
 // MarshalPrivate encodes a private key as PKCS #8 DER.
@@ -90,13 +94,34 @@ type Keyring struct {
 	jwks    []byte
 }
 
-// NewKeyring makes a ring of the key that signs and others that are published with it.
+// check refuses keys that official SDKs could not verify with.
+func (k Key) check() error {
+	switch {
+	case k.ID == "":
+		return errors.New("token: a key without a kid")
+	case k.Public == nil || k.Public.N == nil:
+		return fmt.Errorf("token: key %s has no public half", k.ID)
+	case k.Public.N.BitLen() != rsaBits || k.Public.E != rsaExponent:
+		return fmt.Errorf("token: key %s is not RSA-%d with the exponent %d", k.ID, rsaBits, rsaExponent)
+	default:
+		return nil
+	}
+}
+
+// NewKeyring makes a ring of the key that signs and others that are published with it. It refuses keys that are not
+// RSA-2048 with the exponent 65537, two of one kid, and a first one that cannot sign.
 func NewKeyring(signing Key, others ...Key) (*Keyring, error) {
+	if signing.Signer == nil {
+		return nil, fmt.Errorf("token: key %s cannot sign", signing.ID)
+	}
 	ring := &Keyring{signing: signing, public: map[string]*rsa.PublicKey{}}
 	var set struct {
 		Keys []jwk `json:"keys"`
 	}
 	for _, k := range append([]Key{signing}, others...) {
+		if err := k.check(); err != nil {
+			return nil, err
+		}
 		if _, twice := ring.public[k.ID]; twice {
 			return nil, fmt.Errorf("token: two keys are called %s", k.ID)
 		}

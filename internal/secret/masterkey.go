@@ -1,0 +1,106 @@
+package secret
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+)
+
+const masterKeySize = 32 // bytes
+
+// MasterKey seals private keys at rest with AES-256-GCM. The zero value seals and opens nothing.
+// One key seals at most 2^32 times: nonces are random (NIST SP 800-38D, section 8.3).
+type MasterKey struct {
+	aead cipher.AEAD
+	key  *[masterKeySize]byte // a pointer, so that even fmt in an unexported field shows an address
+}
+
+// ErrWrongKey says that what was sealed does not open: another master key sealed it, or it belongs elsewhere.
+var ErrWrongKey = errors.New("secret: sealed with another key or for another purpose")
+
+var errNoKey = errors.New("secret: no master key")
+
+// NewMasterKey makes a random master key.
+func NewMasterKey() MasterKey {
+	var raw [masterKeySize]byte
+	_, _ = rand.Read(raw[:]) // never fails
+	return masterKey(raw)
+}
+
+// ParseMasterKey reads 32 bytes in base64 (standard or URL alphabet, padded or not) or in hex.
+func ParseMasterKey(s string) (MasterKey, error) {
+	if raw, err := hex.DecodeString(s); err == nil && len(raw) == masterKeySize {
+		return masterKey([masterKeySize]byte(raw)), nil
+	}
+	plain := strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(s, "="))
+	raw, err := base64.RawStdEncoding.DecodeString(plain)
+	if err != nil || len(raw) != masterKeySize {
+		return MasterKey{}, fmt.Errorf("the master key must be %d bytes in base64 or hex", masterKeySize)
+	}
+	return masterKey([masterKeySize]byte(raw)), nil
+}
+
+func masterKey(raw [masterKeySize]byte) MasterKey {
+	block, err := aes.NewCipher(raw[:])
+	if err != nil {
+		panic(err) // the size is right
+	}
+	aead, err := cipher.NewGCM(block)
+	if err != nil {
+		panic(err) // AES has the block size that GCM wants
+	}
+	return MasterKey{aead: aead, key: &raw}
+}
+
+// Encode is the key in base64, which ParseMasterKey reads; "" for the zero value.
+func (m MasterKey) Encode() string {
+	if m.key == nil {
+		return ""
+	}
+	return base64.StdEncoding.EncodeToString(m.key[:])
+}
+
+// Format redacts the key whatever the verb.
+func (MasterKey) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(redacted)) }
+
+// LogValue redacts the key in logs.
+func (MasterKey) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalText redacts the key in JSON and other encodings.
+func (MasterKey) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+const sealVersion = 1 // first byte of everything sealed
+
+// Seal encrypts plaintext. purpose (such as "signing_key:" and its kid) is authenticated with it and binds the result
+// to its place: it opens only with the same purpose. The form is version byte, nonce, ciphertext and tag.
+func (m MasterKey) Seal(plaintext []byte, purpose string) ([]byte, error) {
+	if m.aead == nil {
+		return nil, errNoKey
+	}
+	sealed := make([]byte, 1+m.aead.NonceSize(), 1+m.aead.NonceSize()+len(plaintext)+m.aead.Overhead())
+	sealed[0] = sealVersion
+	_, _ = rand.Read(sealed[1:]) // never fails
+	return m.aead.Seal(sealed, sealed[1:], plaintext, []byte(purpose)), nil
+}
+
+// Open decrypts what Seal made, or answers ErrWrongKey.
+func (m MasterKey) Open(sealed []byte, purpose string) ([]byte, error) {
+	if m.aead == nil {
+		return nil, errNoKey
+	}
+	head := 1 + m.aead.NonceSize()
+	if len(sealed) < head || sealed[0] != sealVersion {
+		return nil, ErrWrongKey
+	}
+	plaintext, err := m.aead.Open(nil, sealed[1:head], sealed[head:], []byte(purpose))
+	if err != nil {
+		return nil, ErrWrongKey
+	}
+	return plaintext, nil
+}
