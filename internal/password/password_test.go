@@ -17,8 +17,8 @@ var vectors = map[string]struct {
 	text, password string
 	stale          bool
 }{
-	"argon2i":              {"$argon2i$v=19$m=65536,t=2,p=1$c29tc2FsdA$wWKIMhR9lyDFvRz9YTZwcHKfbftvj+qf+YFY4NeBbtA", "password", false},
-	"argon2id":             {"$argon2id$v=19$m=65536,t=2,p=1$c29tc2FsdA$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAphXArZWb2GRPPc", "password", false},
+	"argon2i":              {"$argon2i$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$wWKIMhR9lyDFvRz9YTZwcHKfbftvj+qf+YFY4NeBbtA", "password", false},
+	"argon2id":             {"$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAphXArZWb2GRPPc", "password", false},
 	"bcrypt":               {"$2b$05$abcdefghijklmnopqrstuuHNbAKRhpaujgo33bRWs.NLUTJO3lOy2", "correct horse", false},
 	"bcrypt_sha256_django": {"bcrypt_sha256$$2b$05$abcdefghijklmnopqrstuuFRrKxBsFtwnfZtmHymgDN/Qb8toxLuK", "correct horse", false},
 	"bcrypt_peppered":      {"$2b$05$abcdefghijklmnopqrstuuv3QFX4PGSD0zZ099Uw8GBHoqbG8M49K$pep", "correct horse", false},
@@ -102,10 +102,10 @@ func TestImportRefuses(t *testing.T) {
 		{"bcrypt", "$2b$31$abcdefghijklmnopqrstuuHNbAKRhpaujgo33bRWs.NLUTJO3lOy2", password.ErrBadDigest}, // hours of work
 		{"bcrypt", "$2b$05$short", password.ErrBadDigest},
 		{"bcrypt_peppered", "$2b$05$abcdefghijklmnopqrstuuv3QFX4PGSD0zZ099Uw8GBHoqbG8M49K", password.ErrBadDigest},
-		{"argon2id", "$argon2id$v=19$m=4194304,t=2,p=1$c29tc2FsdA$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAphXArZWb2GRPPc", password.ErrBadDigest},
-		{"argon2id", "$argon2id$v=19$m=65536,t=99999,p=1$c29tc2FsdA$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAphXArZWb2GRPPc", password.ErrBadDigest},
-		{"argon2id", "$argon2i$v=19$m=65536,t=2,p=1$c29tc2FsdA$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAphXArZWb2GRPPc", password.ErrBadDigest},
-		{"argon2id", "$argon2id$v=16$m=65536,t=2,p=1$c29tc2FsdA$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAphXArZWb2GRPPc", password.ErrBadDigest},
+		{"argon2id", "$argon2id$v=19$m=4194304,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAphXArZWb2GRPPc", password.ErrBadDigest},
+		{"argon2id", "$argon2id$v=19$m=65536,t=99999,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAphXArZWb2GRPPc", password.ErrBadDigest},
+		{"argon2id", "$argon2i$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAphXArZWb2GRPPc", password.ErrBadDigest},
+		{"argon2id", "$argon2id$v=16$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAphXArZWb2GRPPc", password.ErrBadDigest},
 		{"pbkdf2_sha256", "pbkdf2_sha256$999999999$c2FsdHNhbHQ=$qQDPSZa3Ormyy9oK1Pu0ZLLwP2Svzmx3yu8OvDdq/J0=", password.ErrBadDigest},
 		{"pbkdf2_sha256", "pbkdf2_sha256$0$c2FsdHNhbHQ=$qQDPSZa3Ormyy9oK1Pu0ZLLwP2Svzmx3yu8OvDdq/J0=", password.ErrBadDigest},
 		{"scrypt_werkzeug", "scrypt:1048576:64:64$salt$" + strings.Repeat("00", 64), password.ErrBadDigest},
