@@ -17,8 +17,12 @@ const masterKeySize = 32 // bytes
 // MasterKey seals private keys at rest with AES-256-GCM. The zero value seals and opens nothing.
 // One key seals at most 2^32 times: nonces are random (NIST SP 800-38D, section 8.3).
 type MasterKey struct {
+	material func() material // a function, since fmt follows pointers in unexported fields
+}
+
+type material struct {
 	aead cipher.AEAD
-	key  *[masterKeySize]byte // a pointer, so that even fmt in an unexported field shows an address
+	raw  [masterKeySize]byte
 }
 
 // ErrWrongKey says that what was sealed does not open: another master key sealed it, or it belongs elsewhere.
@@ -55,15 +59,17 @@ func masterKey(raw [masterKeySize]byte) MasterKey {
 	if err != nil {
 		panic(err) // AES has the block size that GCM wants
 	}
-	return MasterKey{aead: aead, key: &raw}
+	made := material{aead: aead, raw: raw}
+	return MasterKey{material: func() material { return made }}
 }
 
 // Encode is the key in base64, which ParseMasterKey reads; "" for the zero value.
 func (m MasterKey) Encode() string {
-	if m.key == nil {
+	if m.material == nil {
 		return ""
 	}
-	return base64.StdEncoding.EncodeToString(m.key[:])
+	raw := m.material().raw
+	return base64.StdEncoding.EncodeToString(raw[:])
 }
 
 // Format redacts the key whatever the verb.
@@ -80,25 +86,27 @@ const sealVersion = 1 // first byte of everything sealed
 // Seal encrypts plaintext. purpose (such as "signing_key:" and its kid) is authenticated with it and binds the result
 // to its place: it opens only with the same purpose. The form is version byte, nonce, ciphertext and tag.
 func (m MasterKey) Seal(plaintext []byte, purpose string) ([]byte, error) {
-	if m.aead == nil {
+	if m.material == nil {
 		return nil, errNoKey
 	}
-	sealed := make([]byte, 1+m.aead.NonceSize(), 1+m.aead.NonceSize()+len(plaintext)+m.aead.Overhead())
+	aead := m.material().aead
+	sealed := make([]byte, 1+aead.NonceSize(), 1+aead.NonceSize()+len(plaintext)+aead.Overhead())
 	sealed[0] = sealVersion
 	_, _ = rand.Read(sealed[1:]) // never fails
-	return m.aead.Seal(sealed, sealed[1:], plaintext, []byte(purpose)), nil
+	return aead.Seal(sealed, sealed[1:], plaintext, []byte(purpose)), nil
 }
 
 // Open decrypts what Seal made, or answers ErrWrongKey.
 func (m MasterKey) Open(sealed []byte, purpose string) ([]byte, error) {
-	if m.aead == nil {
+	if m.material == nil {
 		return nil, errNoKey
 	}
-	head := 1 + m.aead.NonceSize()
+	aead := m.material().aead
+	head := 1 + aead.NonceSize()
 	if len(sealed) < head || sealed[0] != sealVersion {
 		return nil, ErrWrongKey
 	}
-	plaintext, err := m.aead.Open(nil, sealed[1:head], sealed[head:], []byte(purpose))
+	plaintext, err := aead.Open(nil, sealed[1:head], sealed[head:], []byte(purpose))
 	if err != nil {
 		return nil, ErrWrongKey
 	}

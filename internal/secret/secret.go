@@ -14,8 +14,8 @@ import (
 const redacted = "[redacted]"
 
 // Text is a string that shows as [redacted] through fmt, log/slog and encoding/json. Reveal is the only way out.
-// Keep it in exported fields: fmt asks no method of what it finds in unexported ones. The verbs %p and %w, which are
-// wrong for a string, reach it too; go vet refuses them.
+// Keep it in exported fields and out of the keys of maps: fmt asks no method of what it finds in unexported fields,
+// nor encoding/json of keys. The verbs %p and %w, which are wrong for a string, reach it too; go vet refuses them.
 type Text string
 
 // Reveal answers the secret itself.

@@ -23,11 +23,10 @@ type Signer interface {
 	Sign(digest [sha256.Size]byte) ([]byte, error)
 }
 
-type rsaSigner struct{ private *rsa.PrivateKey }
+// signerFunc holds a private key in a closure, where no printing of a Key finds it: fmt follows pointers.
+type signerFunc func(digest [sha256.Size]byte) ([]byte, error)
 
-func (s rsaSigner) Sign(digest [sha256.Size]byte) ([]byte, error) {
-	return rsa.SignPKCS1v15(nil, s.private, crypto.SHA256, digest[:])
-}
+func (f signerFunc) Sign(digest [sha256.Size]byte) ([]byte, error) { return f(digest) }
 
 // Key is a signing key of the instance. One without a Signer is published and verifies, but cannot sign.
 type Key struct {
@@ -38,7 +37,9 @@ type Key struct {
 
 // NewKey makes a key that crypto/rsa signs with.
 func NewKey(kid string, private *rsa.PrivateKey) Key {
-	return Key{ID: kid, Public: &private.PublicKey, Signer: rsaSigner{private}}
+	return Key{ID: kid, Public: &private.PublicKey, Signer: signerFunc(func(digest [sha256.Size]byte) ([]byte, error) {
+		return rsa.SignPKCS1v15(nil, private, crypto.SHA256, digest[:])
+	})}
 }
 
 // What the PEM path of official SDKs can read: they cut the modulus out of the text by its fixed surroundings.
