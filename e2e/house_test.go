@@ -10,7 +10,9 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -62,6 +64,39 @@ func TestAnnouncement(t *testing.T) {
 	}
 }
 
+// TestDevPrintsWhatToPaste reads what a person sees.
+func TestDevPrintsWhatToPaste(t *testing.T) {
+	t.Parallel()
+	command := exec.CommandContext(t.Context(), sojourn, "dev")
+	command.Env = append(cleanEnv(), "SOJOURN_DATA_DIR="+filepath.Join(t.TempDir(), "data"),
+		"SOJOURN_BACKEND_ADDR=127.0.0.1:0", "SOJOURN_FRONTEND_ADDR=127.0.0.1:0")
+	stdout, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var printed strings.Builder
+	for lines := bufio.NewScanner(stdout); lines.Scan() && !strings.HasPrefix(lines.Text(), "Stop with"); {
+		printed.WriteString(lines.Text() + "\n")
+	}
+	if err := command.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Wait(); err != nil {
+		t.Errorf("after an interrupt: %v", err)
+	}
+	for _, pattern := range []string{
+		`Secret key +sk_test_\S+`, `Publishable key +pk_test_\S+`, `(?m)^ +CLERK_SECRET_KEY=sk_test_\S+$`,
+		`(?m)^ +CLERK_API_URL=http://127\.0\.0\.1:\d+$`, `(?s)curl .*http://127\.0\.0\.1:\d+/v1/`,
+	} {
+		if !regexp.MustCompile(pattern).MatchString(printed.String()) {
+			t.Errorf("nothing like %s in\n%s", pattern, printed.String())
+		}
+	}
+}
+
 func TestHealth(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -89,8 +124,10 @@ func TestDataDirectory(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantMode(t, file, 0o600)
-		if !bytes.HasPrefix(content, []byte("SQLite format 3")) && strings.TrimSpace(string(content)) == s.SecretKey {
+		if strings.HasSuffix(file, ".key") {
+			wantMode(t, file, 0o600)
+		}
+		if strings.TrimSpace(string(content)) == s.SecretKey {
 			keyFiles++
 			continue
 		}

@@ -86,7 +86,7 @@ func TestKill(t *testing.T) {
 // they go on.
 func crash(t *testing.T, s *server, book *ledger, userID string) {
 	t.Helper()
-	book.nextRound(20 + rand.IntN(150))
+	book.nextRound(20 + rand.IntN(600))
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: killWriters}}
 	defer client.CloseIdleConnections()
 

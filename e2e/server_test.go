@@ -33,6 +33,7 @@ type server struct {
 
 	command *exec.Cmd
 	stderr  output
+	surplus string        // what came on standard output after the description; set once exited is closed
 	exited  chan struct{} // closed once the process is gone and its output read
 	once    sync.Once
 }
@@ -68,7 +69,8 @@ func startIn(t *testing.T, dir string, settings ...string) *server {
 	s := &server{exited: make(chan struct{}), command: exec.Command(sojourn, "dev", "--json")}
 	s.command.Dir = t.TempDir()
 	s.command.Env = append(cleanEnv(),
-		"SOJOURN_DATA_DIR="+dir, "SOJOURN_BACKEND_ADDR=127.0.0.1:0", "SOJOURN_FRONTEND_ADDR=127.0.0.1:0")
+		"SOJOURN_DATA_DIR="+dir, "SOJOURN_BACKEND_ADDR=127.0.0.1:0", "SOJOURN_FRONTEND_ADDR=127.0.0.1:0",
+		"SOJOURN_LOG_LEVEL=debug") // every request is logged, so that a secret in one would show
 	s.command.Env = append(s.command.Env, settings...)
 	s.command.Stderr = &s.stderr
 	stdout, err := s.command.StdoutPipe()
@@ -89,9 +91,7 @@ func startIn(t *testing.T, dir string, settings ...string) *server {
 	}()
 	go func() {
 		defer close(s.exited)
-		if rest := bytes.TrimSpace(<-surplus); len(rest) > 0 {
-			s.stderr.Write([]byte("more on standard output than one object: " + string(rest)))
-		}
+		s.surplus = string(bytes.TrimSpace(<-surplus))
 		_ = s.command.Wait() // ProcessState says all of it
 	}()
 
@@ -155,14 +155,28 @@ func (s *server) wait(t *testing.T) {
 func (s *server) checkLog(t *testing.T) {
 	t.Helper()
 	log := s.stderr.String()
-	for _, secret := range []string{s.SecretKey, "PRIVATE KEY", "more on standard output"} {
+	for name, secret := range map[string]string{
+		"the secret key": s.SecretKey,
+		"the master key": s.masterKey(),
+		"a private key":  "PRIVATE KEY",
+		"a token":        "eyJ", // how the JSON of every JWT begins in base64
+	} {
 		if secret != "" && strings.Contains(log, secret) {
-			t.Errorf("the log contains %q", strings.SplitN(secret, "_", 3)[0])
+			t.Errorf("the log contains %s", name)
 		}
+	}
+	if s.surplus != "" {
+		t.Errorf("standard output is for one object, but then came %q", s.surplus)
 	}
 	if t.Failed() {
 		t.Logf("log of the server:\n%s", tail(log))
 	}
+}
+
+// masterKey is the key that dev keeps, or "" when it never came to that.
+func (s *server) masterKey() string {
+	key, _ := os.ReadFile(filepath.Join(s.DataDir, "master.key"))
+	return strings.TrimSpace(string(key))
 }
 
 func tail(log string) string {
