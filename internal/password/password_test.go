@@ -17,8 +17,8 @@ var vectors = map[string]struct {
 	text, password string
 	stale          bool
 }{
-	"argon2i":              {"$argon2i$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$wWKIMhR9lyDFvRz9YTZwcHKfbftvj+qf+YFY4NeBbtA", "password", false},
-	"argon2id":             {"$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAphXArZWb2GRPPc", "password", false},
+	"argon2i":              {"$argon2i$v=19$m=64,t=2,p=3$c29tZXNhbHQ$XKtFL+a4R5yGYd74zXA7YRo5BabVR3/m", "password", false},
+	"argon2id":             {"$argon2id$v=19$m=64,t=2,p=3$c29tZXNhbHQ$ShWzGux8JZC4fR9SC+fZb1ZlgXLeqjB5", "password", false},
 	"bcrypt":               {"$2b$05$abcdefghijklmnopqrstuuHNbAKRhpaujgo33bRWs.NLUTJO3lOy2", "correct horse", false},
 	"bcrypt_sha256_django": {"bcrypt_sha256$$2b$05$abcdefghijklmnopqrstuuFRrKxBsFtwnfZtmHymgDN/Qb8toxLuK", "correct horse", false},
 	"bcrypt_peppered":      {"$2b$05$abcdefghijklmnopqrstuuv3QFX4PGSD0zZ099Uw8GBHoqbG8M49K$pep", "correct horse", false},
