@@ -55,7 +55,7 @@ func masterKey(raw [masterKeySize]byte) MasterKey {
 	if err != nil {
 		panic(err) // the size is right
 	}
-	aead, err := cipher.NewGCM(block)
+	aead, err := cipher.NewGCMWithRandomNonce(block)
 	if err != nil {
 		panic(err) // AES has the block size that GCM wants
 	}
@@ -90,10 +90,7 @@ func (m MasterKey) Seal(plaintext []byte, purpose string) ([]byte, error) {
 		return nil, errNoKey
 	}
 	aead := m.material().aead
-	sealed := make([]byte, 1+aead.NonceSize(), 1+aead.NonceSize()+len(plaintext)+aead.Overhead())
-	sealed[0] = sealVersion
-	_, _ = rand.Read(sealed[1:]) // never fails
-	return aead.Seal(sealed, sealed[1:], plaintext, []byte(purpose)), nil
+	return aead.Seal([]byte{sealVersion}, nil, plaintext, []byte(purpose)), nil //nolint:gosec // the nonce is not fixed: this AEAD makes a random one itself
 }
 
 // Open decrypts what Seal made, or answers ErrWrongKey.
@@ -102,11 +99,10 @@ func (m MasterKey) Open(sealed []byte, purpose string) ([]byte, error) {
 		return nil, errNoKey
 	}
 	aead := m.material().aead
-	head := 1 + aead.NonceSize()
-	if len(sealed) < head || sealed[0] != sealVersion {
+	if len(sealed) == 0 || sealed[0] != sealVersion {
 		return nil, ErrWrongKey
 	}
-	plaintext, err := aead.Open(nil, sealed[1:head], sealed[head:], []byte(purpose))
+	plaintext, err := aead.Open(nil, nil, sealed[1:], []byte(purpose))
 	if err != nil {
 		return nil, ErrWrongKey
 	}
