@@ -30,7 +30,7 @@ func (a *App) CreateEmailAddress(ctx context.Context, req *api.CreateEmailAddres
 	now := a.now()
 	added := a.newIdentifier(userID, store.EmailAddress, address, address, status, now)
 	err = a.changeEmails(ctx, userID, now, func(tx store.Conn, u *store.User, ids []store.Identifier) error {
-		emails := ofKind(ids, store.EmailAddress)
+		emails := emailsAmong(ids)
 		if len(emails) >= maxIdentifiers {
 			return tooMany(string(store.EmailAddress), maxIdentifiers)
 		}
@@ -89,7 +89,7 @@ func (a *App) DeleteEmailAddress(ctx context.Context, req *api.EmailAddressRef) 
 			return fail(400, "identification_deletion_failed", "deletion failed", "This is the last identifier of its user and cannot be deleted.")
 		}
 		if u.PrimaryEmailID == i.ID {
-			rest := slices.DeleteFunc(ofKind(ids, store.EmailAddress), func(other store.Identifier) bool { return other.ID == i.ID })
+			rest := slices.DeleteFunc(emailsAmong(ids), func(other store.Identifier) bool { return other.ID == i.ID })
 			u.PrimaryEmailID = firstProved(rest)
 		}
 		return tx.DeleteIdentifier(ctx, i.ID)
@@ -117,7 +117,7 @@ func (a *App) ReplaceEmailAddress(ctx context.Context, req *api.ReplaceEmailAddr
 	err = a.changeEmails(ctx, req.UserID, now, func(tx store.Conn, u *store.User, ids []store.Identifier) error {
 		kept = added
 		kept.Position = nextPosition(ids)
-		for _, i := range ofKind(ids, store.EmailAddress) {
+		for _, i := range emailsAmong(ids) {
 			if i.Lookup == address {
 				kept.ID, kept.CreatedAt, kept.Position = i.ID, i.CreatedAt, i.Position
 			}

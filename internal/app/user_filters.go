@@ -9,7 +9,10 @@ import (
 	"github.com/sojourn-auth/sojourn/internal/store"
 )
 
-const maxFilterValues = 100 // of one filter
+const (
+	maxFilterValues = 100 // of one filter
+	maxQuery        = 256 // characters; SQLite refuses patterns of more than 50 000 bytes
+)
 
 // userFilter reads the filters of the contract, section 6.1.3.
 func userFilter(f *api.UserFilter) (store.UserFilter, error) {
@@ -28,6 +31,17 @@ func userFilter(f *api.UserFilter) (store.UserFilter, error) {
 	} {
 		if len(list.values) > maxFilterValues {
 			return store.UserFilter{}, tooMany(list.param, maxFilterValues)
+		}
+	}
+	for _, part := range []struct{ param, value string }{
+		{"query", f.Query},
+		{"email_address_query", f.EmailAddressQuery},
+		{"phone_number_query", f.PhoneNumberQuery},
+		{"username_query", f.UsernameQuery},
+		{"name_query", f.NameQuery},
+	} {
+		if err := checkText(part.param, part.value, maxQuery); err != nil {
+			return store.UserFilter{}, err
 		}
 	}
 	switch {

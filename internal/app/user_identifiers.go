@@ -129,10 +129,10 @@ func firstOf(ids []store.Identifier) string {
 	return ids[0].ID
 }
 
-func ofKind(ids []store.Identifier, kind store.Kind) []store.Identifier {
+func emailsAmong(ids []store.Identifier) []store.Identifier {
 	var found []store.Identifier
 	for _, i := range ids {
-		if i.Kind == kind {
+		if i.Kind == store.EmailAddress {
 			found = append(found, i)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/sojourn-auth/sojourn/api"
@@ -129,7 +130,7 @@ func object(raw json.RawMessage) (map[string]any, error) {
 		return nil, err
 	}
 	if o == nil {
-		return nil, fmt.Errorf("null is not an object")
+		return nil, errors.New("null is not an object")
 	}
 	return o, nil
 }

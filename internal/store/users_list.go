@@ -73,8 +73,7 @@ func (f UserFilter) where() *where {
 
 func (w *where) identified(kind Kind, lookups []string) {
 	if len(lookups) > 0 {
-		w.member(`id IN (SELECT user_id FROM identifiers WHERE kind = '`+string(kind)+`' AND lookup`, `IN`, lookups)
-		w.conditions[len(w.conditions)-1] += `)`
+		w.and(fmt.Sprintf(`id IN (SELECT user_id FROM identifiers WHERE kind = '%s' AND lookup IN (%s))`, kind, w.list(lookups)))
 	}
 }
 

@@ -10,10 +10,10 @@ import (
 	"github.com/sojourn-auth/sojourn/internal/store"
 )
 
-func newUser(id string, created time.Time) store.User {
+func newUser(id string) store.User {
 	return store.User{
 		ID: id, PublicMetadata: []byte(`{}`), PrivateMetadata: []byte(`{}`), UnsafeMetadata: []byte(`{}`),
-		CreatedAt: created, UpdatedAt: created,
+		CreatedAt: start, UpdatedAt: start,
 	}
 }
 
@@ -58,7 +58,7 @@ func shown(u store.User) string {
 
 func TestUserComesBackAsItWasWritten(t *testing.T) {
 	onEveryEngine(t, func(t *testing.T, db *store.DB) {
-		for _, want := range []store.User{newUser("user_bare", start), fullUser("user_full")} {
+		for _, want := range []store.User{newUser("user_bare"), fullUser("user_full")} {
 			insertUsers(t, db, want)
 			if got, err := db.User(t.Context(), want.ID); err != nil || shown(got) != shown(want) {
 				t.Errorf("inserted (%v)\ngot  %s\nwant %s", err, shown(got), shown(want))
@@ -75,7 +75,7 @@ func TestUserComesBackAsItWasWritten(t *testing.T) {
 			t.Errorf("by external id: %s, %v", got.ID, err)
 		}
 		for name, err := range map[string]error{
-			"update": db.UpdateUser(t.Context(), newUser("user_none", start)),
+			"update": db.UpdateUser(t.Context(), newUser("user_none")),
 			"delete": db.DeleteUser(t.Context(), "user_none"),
 		} {
 			if !errors.Is(err, store.ErrNotFound) {
@@ -107,9 +107,9 @@ func TestReadingForUpdateChangesNothing(t *testing.T) {
 
 func TestOnlyUsersWhoAreNotBannedSignIn(t *testing.T) {
 	onEveryEngine(t, func(t *testing.T, db *store.DB) {
-		banned := newUser("user_banned", start)
+		banned := newUser("user_banned")
 		banned.Banned = true
-		insertUsers(t, db, newUser("user_1", start), banned)
+		insertUsers(t, db, newUser("user_1"), banned)
 		signIn := func(id string) (u store.User, err error) {
 			err = db.Update(t.Context(), func(tx store.Conn) (err error) {
 				u, err = tx.UserSignedIn(t.Context(), id, start)
