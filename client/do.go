@@ -196,13 +196,11 @@ func (c call) mayRepeat(ctx context.Context, err error) bool {
 	if ctx.Err() != nil {
 		return false
 	}
-	var told *APIError
-	if errors.As(err, &told) {
+	if told, ok := errors.AsType[*APIError](err); ok {
 		return told.Status == http.StatusTooManyRequests || (told.Status == http.StatusServiceUnavailable && told.RetryAfter > 0) ||
 			(c.repeatable && (told.Status == http.StatusBadGateway || told.Status >= http.StatusServiceUnavailable))
 	}
-	var unexpected *UnexpectedResponseError
-	if errors.As(err, &unexpected) {
+	if unexpected, ok := errors.AsType[*UnexpectedResponseError](err); ok {
 		return c.repeatable && (unexpected.Status == http.StatusBadGateway || unexpected.Status >= http.StatusServiceUnavailable)
 	}
 	return c.repeatable // the connection failed

@@ -258,17 +258,20 @@ func TestOrganizations(t *testing.T) {
 		want   *verify.Organization
 	}{
 		{
-			"version 2", map[string]any{"fea": "o:dashboard,o:teams", "o": map[string]any{"id": "org_1", "slg": "acme", "rol": "admin", "per": "manage,read", "fpm": "3,2"}},
+			"version 2",
+			map[string]any{"fea": "o:dashboard,o:teams", "o": map[string]any{"id": "org_1", "slg": "acme", "rol": "admin", "per": "manage,read", "fpm": "3,2"}},
 			&verify.Organization{ID: "org_1", Slug: "acme", Role: "org:admin", Permissions: []string{"org:dashboard:manage", "org:dashboard:read", "org:teams:read"}},
 		},
 		{
-			"features of the user are passed over", map[string]any{"fea": "u:beta,ou:teams", "o": map[string]any{"id": "org_1", "rol": "member", "per": "read", "fpm": "1"}},
+			"features of the user are passed over",
+			map[string]any{"fea": "u:beta,ou:teams", "o": map[string]any{"id": "org_1", "rol": "member", "per": "read", "fpm": "1"}},
 			&verify.Organization{ID: "org_1", Role: "org:member", Permissions: []string{"org:teams:read"}},
 		},
 		{"nothing granted", map[string]any{"o": map[string]any{"id": "org_1", "rol": "admin"}}, &verify.Organization{ID: "org_1", Role: "org:admin"}},
 		{"more numbers than features", map[string]any{"fea": "o:a", "o": map[string]any{"id": "org_1", "rol": "x", "per": "p", "fpm": "1,1,z"}}, &verify.Organization{ID: "org_1", Role: "org:x", Permissions: []string{"org:a:p"}}},
 		{
-			"version 1", map[string]any{"v": nil, "org_id": "org_1", "org_slug": "acme", "org_role": "org:admin", "org_permissions": []string{"org:teams:read"}},
+			"version 1",
+			map[string]any{"v": nil, "org_id": "org_1", "org_slug": "acme", "org_role": "org:admin", "org_permissions": []string{"org:teams:read"}},
 			&verify.Organization{ID: "org_1", Slug: "acme", Role: "org:admin", Permissions: []string{"org:teams:read"}},
 		},
 	} {

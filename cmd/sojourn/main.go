@@ -44,6 +44,9 @@ func main() {
 
 // run is main with its surroundings handed in.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	if os.Getenv(config.FileEnv) == "" {
+		_ = os.Unsetenv(config.FileEnv) // set to nothing means not set, not a file without a name
+	}
 	var cli commands
 	parser, err := kong.New(&cli,
 		kong.Name("sojourn"), kong.Description("A session server that you host yourself."),

@@ -43,11 +43,6 @@ func missing(param string) *api.Error {
 	return at(param, fail(422, "form_param_missing", "is missing", param+" is required."))
 }
 
-// isNull says that a parameter cannot be null.
-func isNull(param string) *api.Error {
-	return at(param, fail(422, "form_param_nil", "cannot be null", param+" cannot be null."))
-}
-
 // notAllowed says that a value is none of those a parameter takes.
 func notAllowed(param, value string, allowed ...string) *api.Error {
 	return at(param, fail(422, "form_param_value_invalid", "is invalid",

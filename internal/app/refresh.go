@@ -2,9 +2,9 @@ package app
 
 import (
 	"context"
+	"errors"
 	"time"
 
-	"errors"
 	"github.com/sojourn-auth/sojourn/api"
 	"github.com/sojourn-auth/sojourn/internal/session"
 	"github.com/sojourn-auth/sojourn/internal/store"

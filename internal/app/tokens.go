@@ -49,7 +49,7 @@ func (a *App) CreateToken(ctx context.Context, req *api.CreateToken) (*api.Token
 	if err != nil {
 		return nil, fmt.Errorf("sign session token: %w", err)
 	}
-	return &api.Token{Object: "token", JWT: jwt}, nil
+	return tokenView("session_claims", jwt)
 }
 
 // CreateTokenFromTemplate mints a token from the JWT template that the request names.
@@ -81,14 +81,20 @@ func (a *App) CreateTokenFromTemplate(ctx context.Context, req *api.CreateToken)
 	if err != nil {
 		return nil, fmt.Errorf("sign template token: %w", err)
 	}
+	return tokenView("template_name", jwt)
+}
+
+// maxTokenSize bounds tokens, in bytes: they travel in headers, which servers cut off at 8 to 16 KiB, and this
+// server's own verification reads no longer ones.
+const maxTokenSize = 16 << 10
+
+// tokenView answers a token that verifiers can take. What makes one too long is the claims that param names.
+func tokenView(param, jwt string) (*api.Token, error) {
 	if len(jwt) > maxTokenSize {
-		return nil, at("template", fail(422, "form_param_value_too_large", "value too large", fmt.Sprintf("The token of this template would have %d bytes; the limit is %d.", len(jwt), maxTokenSize)))
+		return nil, at(param, fail(422, "form_param_value_too_large", "value too large", fmt.Sprintf("The token would have %d bytes; the limit is %d.", len(jwt), maxTokenSize)))
 	}
 	return &api.Token{Object: "token", JWT: jwt}, nil
 }
-
-// maxTokenSize bounds template tokens, in bytes: they travel in headers, which servers cut off at 8 to 16 KiB.
-const maxTokenSize = 16 << 10
 
 func (a *App) signTemplate(ctx context.Context, t store.Template, c token.TemplateClaims) (string, error) {
 	ring, err := a.keyring(ctx)

@@ -149,7 +149,7 @@ func (c Conn) HideSessions(ctx context.Context, userID string) error {
 // PersistExpired writes down up to limit expiries that time has already decided, exactly as Session.At shows them.
 func (c Conn) PersistExpired(ctx context.Context, now time.Time, limit int64) (int64, error) {
 	return c.exec(ctx, `UPDATE sessions SET status = 'expired', updated_at = expire_at, ended_at = expire_at, ended_by = $1,
-		end_reason = CASE WHEN max_expire_at IS NOT NULL AND expire_at >= max_expire_at THEN $2 ELSE $3 END
+		end_reason = COALESCE(end_reason, CASE WHEN max_expire_at IS NOT NULL AND expire_at >= max_expire_at THEN $2 ELSE $3 END)
 		WHERE id IN (SELECT id FROM sessions WHERE status IN ('active', 'pending') AND expire_at <= $4 ORDER BY expire_at LIMIT $5)
 		AND status IN ('active', 'pending') AND expire_at <= $4`,
 		session.BySystem, string(session.ReasonMaxLifetime), string(session.ReasonInactivity), ms(now), limit)

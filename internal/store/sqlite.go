@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"strings"
 	"time"
@@ -43,6 +44,9 @@ const (
 )
 
 func openSQLite(ctx context.Context, path string) (*sqlite, error) {
+	if err := ownerOnly(path); err != nil {
+		return nil, err
+	}
 	writer, err := openConn(path, false)
 	if err != nil {
 		return nil, fmt.Errorf("open SQLite database: %w", err)
@@ -62,6 +66,16 @@ func openSQLite(ctx context.Context, path string) (*sqlite, error) {
 	}
 	go e.writeLoop(writer)
 	return e, nil
+}
+
+// ownerOnly makes the database file readable by its owner alone, before SQLite makes it readable by everybody. The
+// files beside it take its mode.
+func ownerOnly(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the operator's own path
+	if err != nil {
+		return fmt.Errorf("open SQLite database: %w", err)
+	}
+	return errors.Join(f.Chmod(0o600), f.Close())
 }
 
 func (e *sqlite) query(ctx context.Context, sql string, args []any, each func(row) error) error {

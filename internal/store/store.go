@@ -158,10 +158,8 @@ func (w *where) and(condition string, values ...any) {
 }
 
 // in adds "column IN (…)".
-func (w *where) in(column string, values []string) { w.member(column, "IN", values) }
-
-func (w *where) member(column, operator string, values []string) {
-	w.conditions = append(w.conditions, fmt.Sprintf("%s %s (%s)", column, operator, w.list(values)))
+func (w *where) in(column string, values []string) {
+	w.conditions = append(w.conditions, column+" IN ("+w.list(values)+")")
 }
 
 func (w *where) list(values []string) string {

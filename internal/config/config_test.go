@@ -1,0 +1,174 @@
+package config_test
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/sojourn-auth/sojourn/internal/config"
+	"github.com/sojourn-auth/sojourn/internal/secret"
+)
+
+var update = flag.Bool("update", false, "rewrite docs/configuration.md")
+
+func parse(t *testing.T, args ...string) (*config.Config, error) {
+	t.Helper()
+	var cli struct {
+		config.Config `embed:""`
+		File          kong.ConfigFlag `name:"config"`
+	}
+	parser, err := kong.New(&cli, kong.Configuration(config.Load))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = parser.Parse(args)
+	return &cli.Config, err
+}
+
+func file(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "sojourn.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestFlagsBeforeEnvironmentBeforeFile(t *testing.T) {
+	path := file(t, "token-lifetime: 10s\nsession_retention: 20h\nclaims-version: 1\nstrict-list: true\n")
+	t.Setenv("SOJOURN_TOKEN_LIFETIME", "30s")
+	t.Setenv("SOJOURN_SESSION_RETENTION", "40h")
+	c, err := parse(t, "--config", path, "--token-lifetime", "50s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.TokenLifetime != 50*time.Second || c.SessionRetention != 40*time.Hour || c.ClaimsVersion != 1 || !c.StrictList || c.BackendAddr != "127.0.0.1:4000" {
+		t.Errorf("%+v", c)
+	}
+}
+
+func TestFilesThatAreWrong(t *testing.T) {
+	for name, text := range map[string]string{
+		"a typing error": "tokenlifetime: 10s\n",
+		"no YAML":        "secret-key: [sk_test_canary\n",
+		"a wrong type":   "token-lifetime: soon\n",
+		"a wrong value":  "claims-version: 3\n",
+	} {
+		_, err := parse(t, "--config", file(t, text))
+		if err == nil || strings.Contains(err.Error(), "canary") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestCheck(t *testing.T) {
+	for name, c := range map[string]struct {
+		args []string
+		want string // part of the error; "" for none
+	}{
+		"defaults":          {nil, ""},
+		"environment":       {[]string{"--environment=staging"}, "SOJOURN_ENVIRONMENT"},
+		"token lifetime":    {[]string{"--token-lifetime=10ms"}, "SOJOURN_TOKEN_LIFETIME"},
+		"sweep interval":    {[]string{"--sweep-interval=0s"}, "SOJOURN_SWEEP_INTERVAL"},
+		"password length":   {[]string{"--password-min-length=0"}, "SOJOURN_PASSWORD_MIN_LENGTH"},
+		"frontend URL":      {[]string{"--frontend-url=example.com"}, "SOJOURN_FRONTEND_URL"},
+		"URL with a query":  {[]string{"--frontend-url=https://example.com?x"}, "SOJOURN_FRONTEND_URL"},
+		"a good URL":        {[]string{"--frontend-url=https://clerk.example.com"}, ""},
+		"key without form":  {[]string{"--secret-key=hunter2hunter2hunter2hunter2"}, "SOJOURN_SECRET_KEY"},
+		"key that is short": {[]string{"--secret-key=sk_live_hunter2"}, "SOJOURN_SECRET_KEY"},
+		"a good key":        {[]string{"--secret-key=sk_live_0123456789abcdef0123"}, ""},
+	} {
+		cfg, err := parse(t, c.args...)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		err = cfg.Check()
+		if (err != nil) != (c.want != "") || (err != nil && (!strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "hunter2"))) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestPrintRedactsAndReadsBack(t *testing.T) {
+	master := secret.NewMasterKey().Encode()
+	c, err := parse(t, "--secret-key=sk_live_0123456789abcdef0123", "--master-key="+master, "--token-lifetime=90s", `--session-claims={"a":"{{user.id}}"}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := c.Print(&out); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(out.String(), "0123456789") || strings.Contains(out.String(), master) || strings.Count(out.String(), "[redacted]") != 2 {
+		t.Errorf("printed:\n%s", &out)
+	}
+	plain := strings.ReplaceAll(out.String(), "[redacted]", `""`)
+	again, err := parse(t, "--config", file(t, plain))
+	if err != nil || again.TokenLifetime != c.TokenLifetime || again.SessionClaims != c.SessionClaims || again.BackendAddr != c.BackendAddr {
+		t.Errorf("read back: %+v, %v", again, err)
+	}
+}
+
+func TestMasterKeys(t *testing.T) {
+	want := secret.NewMasterKey().Encode()
+	dir := t.TempDir()
+	c := &config.Config{DataDir: dir}
+	if _, err := c.ReadMasterKey(); err == nil || !strings.Contains(err.Error(), "SOJOURN_MASTER_KEY") {
+		t.Errorf("no key: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "master.key"), []byte(want+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if key, err := c.ReadMasterKey(); err != nil || key.Encode() != want {
+		t.Errorf("the file of the data directory: %v", err)
+	}
+	c.MasterKey = "hunter2"
+	if _, err := c.ReadMasterKey(); err == nil || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("a key that is none: %v", err)
+	}
+}
+
+func TestPublishableKey(t *testing.T) {
+	c := &config.Config{FrontendURL: "https://clerk.sojourn.test", Environment: "production"}
+	if got, want := c.PublishableKey(), "pk_live_Y2xlcmsuc29qb3Vybi50ZXN0JA=="; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// The reference page is what the struct says: run with -update after changing a setting.
+func TestReferencePage(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("# Configuration\n\n" +
+		"Flags come before the environment, the environment before the config file (`--config FILE` or `SOJOURN_CONFIG`): YAML\n" +
+		"with the names of the flags. `sojourn config` prints the effective settings, secrets redacted. `dev` and `serve` take\n" +
+		"the same settings; `dev` fills in what is missing, `serve` names it and stops.\n\n" +
+		"| flag | environment | default | what it is |\n|---|---|---|---|\n")
+	for _, s := range config.Settings() {
+		standard := s.Default
+		if standard != "" {
+			standard = "`" + standard + "`"
+		}
+		fmt.Fprintf(&b, "| `--%s` | `%s` | %s | %s |\n", s.Flag, s.Env, standard, s.Help)
+	}
+	b.WriteString("\nDurations are written like `60s`, `5m` or `168h`.\n")
+	const page = "../../docs/configuration.md"
+	if *update {
+		if err := os.WriteFile(page, []byte(b.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	have, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(have) != b.String() {
+		t.Error("docs/configuration.md is not what the settings say: go test ./internal/config -update")
+	}
+}
