@@ -1,0 +1,111 @@
+package httpapi_test
+
+import (
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	_ "github.com/ncruces/go-sqlite3/driver" // a second pair of eyes on the database
+)
+
+func unmarshal(data []byte, into any) error { return json.Unmarshal(data, into) }
+
+// checkpoint brings what was committed into the database's one file, so that it can be copied.
+func checkpoint(path string) error {
+	db, err := sql.Open("sqlite3", "file:"+path)
+	if err != nil {
+		return err
+	}
+	_, err = db.ExecContext(bg, `PRAGMA wal_checkpoint(TRUNCATE)`)
+	return errors.Join(err, db.Close())
+}
+
+// digester reads a whole database, past the server.
+type digester struct{ db *sql.DB }
+
+func (d *digester) close(t testing.TB) {
+	if d.db == nil {
+		return
+	}
+	if err := d.db.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// digest is a hash of every row of every table: the same as before means that nothing changed.
+func (w *world) digest(t testing.TB) string {
+	t.Helper()
+	if w.table.db == nil {
+		db, err := sql.Open("sqlite3", "file:"+w.database+"?mode=ro")
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.table.db = db
+	}
+	h := sha256.New()
+	for _, table := range w.query(t, `SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name`) {
+		rows := w.query(t, `SELECT * FROM "`+table+`"`)
+		slices.Sort(rows)
+		fmt.Fprintf(h, "%s %d\n%s\n", table, len(rows), strings.Join(rows, "\n"))
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// query answers each row as one text.
+func (w *world) query(t testing.TB, q string) (all []string) {
+	t.Helper()
+	rows, err := w.table.db.QueryContext(bg, q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for rows.Next() {
+		values, pointers := make([]sql.NullString, len(columns)), make([]any, len(columns))
+		for i := range values {
+			pointers[i] = &values[i]
+		}
+		if err := rows.Scan(pointers...); err != nil {
+			t.Fatal(err)
+		}
+		texts := make([]string, len(values))
+		for i, v := range values {
+			texts[i] = v.String
+		}
+		all = append(all, strings.Join(texts, "\x1f"))
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// checkLog fails the test when a secret that it sent stands in the server's log.
+func (w *world) checkLog(t testing.TB) {
+	log := w.log.String()
+	for _, secret := range append([]string{secretKey, "canary"}, w.secrets()...) {
+		if strings.Contains(log, secret) {
+			t.Errorf("the log holds the secret %.20s…:\n%.2000s", secret, log)
+		}
+	}
+}
+
+// secrets are the tokens of the world; every other secret has "canary" in it.
+func (w *world) secrets() []string {
+	var all []string
+	for name, value := range w.names {
+		if strings.HasPrefix(name, "token.") {
+			all = append(all, value)
+		}
+	}
+	return all
+}
