@@ -266,7 +266,14 @@ func checkClerk(t testing.TB, version string, a answer) error {
 		absentSpec.Do(func() { t.Logf("SKIPPED: no Clerk OpenAPI files beside the repository (%s)", specFile(version)) })
 		return nil
 	}
-	if d.route(a.method, a.path) == nil && a.status < 400 {
+	our, err := ours()
+	if err != nil {
+		return err
+	}
+	switch {
+	case our.route(a.method, a.path) == nil:
+		return d.checkEnvelope(a) // an operation that is not built
+	case d.route(a.method, a.path) == nil && a.status < 400:
 		return nil // ours alone, or kept beyond its API version
 	}
 	err = d.check(a)
