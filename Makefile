@@ -34,7 +34,8 @@ lint: ## check style, import rules and the clock (golangci-lint), go vet, depend
 fmt: ## format every Go file as lint wants it
 	$(LINT) fmt ./...
 
-bench: ## run the benchmarks (BENCH=Mint chooses some)
+bench: ## measure the server beside the machine's limits, then the benchmarks in Go (BENCH=Mint chooses some)
+	$(GO) run ./bench $(BENCHFLAGS)
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
 fuzz: ## run every fuzz target for FUZZTIME (20s)

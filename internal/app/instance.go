@@ -111,8 +111,8 @@ func (a *App) Authenticate(ctx context.Context, key string) (bool, error) {
 	return hashes[secret.HashKey(key)], err
 }
 
-// Ready reports whether the instance can serve.
-func (a *App) Ready(ctx context.Context) error { return a.Store.Ping(ctx) }
+// Ready reports whether the instance can serve: its database answers and has this program's schema.
+func (a *App) Ready(ctx context.Context) error { return a.Store.Ready(ctx) }
 
 // Unavailable reports whether an error means that the database cannot serve now.
 func Unavailable(err error) bool { return errors.Is(err, store.ErrUnavailable) }

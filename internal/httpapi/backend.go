@@ -23,7 +23,7 @@ func Backend(a *app.App, limit *RateLimit) http.Handler {
 	health(a, outer)
 	outer.HandleFunc("GET /v1/openapi.json", func(w http.ResponseWriter, _ *http.Request) { send(w, http.StatusOK, OpenAPI()) })
 	outer.Handle("/", authenticated(a, limit, mux))
-	return traced(recovered(a, clean(a, outer)))
+	return traced(a, recovered(a, clean(a, outer)))
 }
 
 // authenticated lets requests with the secret key pass. It comes before routing: without the key, nobody learns
@@ -61,7 +61,8 @@ func authenticate(a *app.App, limit *RateLimit, r *http.Request) error {
 }
 
 // traced gives every request its trace id, which is also in its answer and in the log.
-func traced(next http.Handler) http.Handler {
+func traced(a *app.App, next http.Handler) http.Handler {
+	next = logged(a, next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		trace := newTrace()
 		h := w.Header()

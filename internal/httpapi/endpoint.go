@@ -119,6 +119,33 @@ func requestAttrs(r *http.Request, more ...any) []any {
 	return append([]any{slog.String("trace_id", traceOf(r)), slog.String("method", r.Method), slog.String("route", r.Pattern)}, more...)
 }
 
+// logged writes a line for each request, at level debug: paths hold nothing secret, queries and bodies may.
+func logged(a *app.App, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !a.Log.Enabled(r.Context(), slog.LevelDebug) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		began, status := a.Now(), &statusWriter{ResponseWriter: w}
+		next.ServeHTTP(status, r)
+		a.Log.DebugContext(r.Context(), "request", slog.String("trace_id", traceOf(r)), slog.String("method", r.Method),
+			slog.String("path", r.URL.Path), slog.Int("status", status.code), slog.Duration("took", a.Now().Sub(began)))
+	})
+}
+
+// statusWriter remembers the status that was sent.
+type statusWriter struct {
+	http.ResponseWriter
+	code int
+}
+
+func (w *statusWriter) WriteHeader(code int) {
+	w.code = code
+	w.ResponseWriter.WriteHeader(code)
+}
+
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
 // recovered keeps the server up when an operation panics, and tells the caller nothing of it.
 func recovered(a *app.App, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -23,7 +23,7 @@ func Frontend(a *app.App) http.Handler {
 		write(a, w, r, keys)
 	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { fail(a, w, r, noSuchURL()) })
-	return traced(recovered(a, mux))
+	return traced(a, recovered(a, mux))
 }
 
 const readyTimeout = 2 * time.Second

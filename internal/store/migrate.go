@@ -50,17 +50,20 @@ func SchemaVersion() (version int64, err error) {
 	return goose.NumericComponent(files[len(files)-1])
 }
 
-func newest(p *goose.Provider) int64 {
-	sources := p.ListSources()
-	return sources[len(sources)-1].Version
-}
-
 func compare(ctx context.Context, p *goose.Provider) error {
 	have, err := p.GetDBVersion(ctx)
 	if err != nil {
 		return fmt.Errorf("read schema version: %w", err)
 	}
-	switch want := newest(p); {
+	want, err := SchemaVersion()
+	if err != nil {
+		return err
+	}
+	return compareVersions(have, want)
+}
+
+func compareVersions(have, want int64) error {
+	switch {
 	case have < want:
 		return fmt.Errorf("%w (version %d, want %d)", ErrSchemaOld, have, want)
 	case have > want:

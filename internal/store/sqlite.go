@@ -138,10 +138,6 @@ func (e *sqlite) update(ctx context.Context, do func(querier) error) error {
 	return w.err
 }
 
-func (e *sqlite) ping(ctx context.Context) error {
-	return e.query(ctx, "SELECT 1", nil, func(row) error { return nil })
-}
-
 func (e *sqlite) close() error {
 	close(e.closing)
 	<-e.stopped

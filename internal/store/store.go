@@ -36,8 +36,6 @@ type engine interface {
 	querier
 	// update runs do in a transaction that is durable when update returns nil. A unique conflict is ErrExists.
 	update(ctx context.Context, do func(querier) error) error
-	// ping reports whether the database answers.
-	ping(ctx context.Context) error
 	close() error
 }
 
@@ -86,8 +84,19 @@ func (db *DB) Update(ctx context.Context, do func(tx Conn) error) error {
 	return db.engine.update(ctx, func(q querier) error { return do(Conn{q: q}) })
 }
 
-// Ping reports whether the database answers.
-func (db *DB) Ping(ctx context.Context) error { return db.engine.ping(ctx) }
+// Ready reports whether the database answers and its schema is this program's: nil, ErrUnavailable, ErrSchemaOld or
+// ErrSchemaFuture. It is cheap enough to be asked every second.
+func (db *DB) Ready(ctx context.Context) error {
+	want, err := SchemaVersion()
+	if err != nil {
+		return err
+	}
+	have, err := one(ctx, db.Conn, scalar[int64], `SELECT MAX(version_id) FROM goose_db_version`)
+	if err != nil {
+		return err
+	}
+	return compareVersions(have, want)
+}
 
 // Close waits for running transactions and closes the database.
 func (db *DB) Close() error { return db.engine.close() }

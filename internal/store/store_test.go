@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -473,6 +474,37 @@ func TestListsWalkAnIndex(t *testing.T) {
 		}
 		if !strings.Contains(plan, c.index) || strings.Contains(plan, "TEMP B-TREE") {
 			t.Errorf("%s: %s", name, plan)
+		}
+	}
+}
+
+func TestReadyMeansThatTheSchemaFits(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "test.db")
+	db := openSQLite(t, path)
+	if err := db.Ready(t.Context()); err != nil {
+		t.Errorf("a current database: %v", err)
+	}
+	future(t, path)
+	if err := db.Ready(t.Context()); !errors.Is(err, store.ErrSchemaFuture) {
+		t.Errorf("migrated by a newer program meanwhile: %v", err)
+	}
+}
+
+func TestTheDatabaseIsItsOwners(t *testing.T) {
+	dir := t.TempDir()
+	db := openSQLite(t, filepath.Join(dir, "test.db"))
+	insert(t, db, newSession("sess_1", "user_1", start))
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		info, err := f.Info()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if mode := info.Mode().Perm(); mode != 0o600 {
+			t.Errorf("%s has mode %v", f.Name(), mode)
 		}
 	}
 }
