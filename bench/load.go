@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -94,27 +93,27 @@ func do(ctx context.Context, client *http.Client, p *process, r request) error {
 func rawCommits(ctx context.Context, d time.Duration) sample {
 	dir, err := os.MkdirTemp("", "sojourn-commits")
 	if err != nil {
-		log.Fatal(err)
+		fatal(err)
 	}
 	defer os.RemoveAll(dir)
 	url := "sqlite:" + filepath.Join(dir, "raw.db")
 	if _, err := store.Migrate(ctx, url); err != nil {
-		log.Fatal(err)
+		fatal(err)
 	}
 	db, err := store.Open(ctx, url)
 	if err != nil {
-		log.Fatal(err)
+		fatal(err)
 	}
 	n, began, cpu := 0, time.Now(), ownCPU()
 	for ; time.Since(began) < d; n++ {
 		name := fmt.Sprint(n)
 		if err := db.Update(ctx, func(tx store.Conn) error { return tx.SetSetting(ctx, name, name) }); err != nil {
-			log.Fatal(err)
+			fatal(err)
 		}
 	}
 	s := sample{cpu: (ownCPU() - cpu) / time.Duration(n), rate: float64(n) / time.Since(began).Seconds()}
 	if err := db.Close(); err != nil {
-		log.Fatal(err)
+		fatal(err)
 	}
 	return s
 }

@@ -15,7 +15,6 @@ import (
 	"crypto/sha256"
 	"flag"
 	"fmt"
-	"log"
 	"net"
 	"net/http"
 	"os"
@@ -43,14 +42,20 @@ func main() {
 	bare := flag.Bool("bare", false, "serve the bare handler that reads are compared with (used by bench itself)")
 	flag.Parse()
 	if *bare {
-		log.Fatal(serveBare())
+		fatal(serveBare())
 	}
 	if *quick {
 		o.sessions, o.rounds, o.duration = 20_000, 3, 300*time.Millisecond
 	}
 	if err := run(context.Background(), o); err != nil {
-		log.Fatal(err)
+		fatal(err)
 	}
+}
+
+// fatal ends a measurement that cannot be made.
+func fatal(err error) {
+	fmt.Fprintln(os.Stderr, "bench:", err)
+	os.Exit(1)
 }
 
 func run(ctx context.Context, o options) error {
@@ -157,7 +162,7 @@ func report(results map[string][]sample, o options) {
 func ownCPU() time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		log.Fatal(err)
+		fatal(err)
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
@@ -165,13 +170,13 @@ func ownCPU() time.Duration {
 func rawRSA(d time.Duration) sample {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
-		log.Fatal(err)
+		fatal(err)
 	}
 	digest := sha256.Sum256([]byte("token"))
 	n, began, cpu := 0, time.Now(), ownCPU()
 	for ; time.Since(began) < d; n++ {
 		if _, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, digest[:]); err != nil {
-			log.Fatal(err)
+			fatal(err)
 		}
 	}
 	return sample{cpu: (ownCPU() - cpu) / time.Duration(n), rate: float64(n) / time.Since(began).Seconds()}

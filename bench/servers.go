@@ -109,8 +109,8 @@ func startSojourn(ctx context.Context, bin binary, n int) (*process, error) {
 		return nil, err
 	}
 	p.ready = time.Since(began)
-	if res.Body.Close(); res.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("not ready: %d", res.StatusCode)
+	if err := res.Body.Close(); err != nil || res.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("not ready: %d, %w", res.StatusCode, err)
 	}
 	p.idleMiB, err = p.resident()
 	return p, err

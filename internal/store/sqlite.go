@@ -51,7 +51,7 @@ func openSQLite(ctx context.Context, path string) (*sqlite, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open SQLite database: %w", err)
 	}
-	if err := writer.checkDurability(ctx); err != nil {
+	if err := errors.Join(writer.checkDurability(ctx), ownerOnly(path+"-wal"), ownerOnly(path+"-shm")); err != nil {
 		return nil, errors.Join(err, writer.close())
 	}
 	e := &sqlite{
@@ -68,8 +68,7 @@ func openSQLite(ctx context.Context, path string) (*sqlite, error) {
 	return e, nil
 }
 
-// ownerOnly makes the database file readable by its owner alone, before SQLite makes it readable by everybody. The
-// files beside it take its mode.
+// ownerOnly makes a file of the database readable by its owner alone. The driver would make it for everybody.
 func ownerOnly(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the operator's own path
 	if err != nil {
