@@ -111,7 +111,8 @@ func (a *App) issueTicket(ctx context.Context, t *store.Ticket, user api.Field[s
 	}
 	t.UserID = userID
 	err := a.Store.Update(ctx, func(tx store.Conn) error {
-		if _, err := tx.User(ctx, userID); err != nil {
+		// For update: a user who is being deleted takes this ticket along, or is gone already.
+		if _, err := tx.UserForUpdate(ctx, userID); err != nil {
 			return whenAbsent(err, userNotFound(userID))
 		}
 		return tx.InsertTicket(ctx, *t)
