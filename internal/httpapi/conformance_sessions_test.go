@@ -12,7 +12,6 @@ import (
 
 // TestSessions is the contract's section 3.1 to 3.5, and 2.6: what each operation does in each state.
 func TestSessions(t *testing.T) {
-
 	conform(t, []row{
 		{name: "list: newest first, a bare array", do: "GET /v1/sessions", status: 200, want: "#=10 0.id={active} 1.id={orphan} 2.id={impersonated} 3.id={pending} 8.id={expired} 9.id={abandoned} 0.object=session"},
 		{name: "list: with a total", do: "GET /v1/sessions?paginated=true&limit=2", status: 200, want: "data.#=2 total_count=10 data.0.id={active} object=absent has_more=absent"},

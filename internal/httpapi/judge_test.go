@@ -221,7 +221,7 @@ func checkHeaders(a answer) error {
 		}
 		return nil
 	case a.header.Get("Content-Type") != "application/json":
-		return fmt.Errorf("Content-Type is %q, want exactly application/json", a.header.Get("Content-Type")) //nolint:staticcheck // a header's name
+		return fmt.Errorf("Content-Type is %q, want exactly application/json", a.header.Get("Content-Type"))
 	case a.header.Get("Cache-Control") != "no-store":
 		return fmt.Errorf("Cache-Control is %q", a.header.Get("Cache-Control"))
 	case a.status >= 400 && !bytes.Contains(a.body, []byte(`"clerk_trace_id":"`+trace+`"`)) && !strings.HasSuffix(a.path, "/readyz"):
