@@ -194,6 +194,7 @@ func TestTransport(t *testing.T) {
 		{name: "body with blanks around", do: "POST /v1/sessions/{active}/tokens", body: " { } \r\n", status: 200},
 		{name: "unknown member where the schema is open", do: "POST /v1/sessions", body: `{"user_id":"{ada}","colour":"red"}`, status: 200},
 		{name: "unknown member where the schema is closed", do: "POST /v1/users", body: `{"colour":"red"}`, status: 422, code: "form_param_unknown", param: "colour"},
+		{name: "unknown member without a name", do: "POST /v1/users", body: `{"":1}`, status: 422, code: "form_param_unknown", want: "errors.0.meta=absent"},
 		{name: "unknown query parameter", do: "GET /v1/sessions?colour=red", status: 200},
 		{name: "query that cannot be read", do: "GET /v1/sessions?user_id=%zz", status: 400, code: "malformed_request_parameters"},
 	})

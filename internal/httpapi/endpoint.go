@@ -111,6 +111,9 @@ func plain(status int, code, message, long string) *api.Error {
 }
 
 func param(name string, err *api.Error) *api.Error {
+	if name == "" { // JSON members may be called nothing, and meta is never empty
+		return err
+	}
 	err.Errors[0].Meta = &api.ErrorMeta{ParamName: name}
 	return err
 }

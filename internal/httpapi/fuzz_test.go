@@ -39,7 +39,7 @@ func FuzzRequest(f *testing.F) {
 		}
 		r := request{method: method, path: w.fill(path), body: w.fill(body)}
 		req, err := http.NewRequestWithContext(bg, method, "http://localhost"+r.path, strings.NewReader(r.body))
-		if err != nil || req.URL.Host != "localhost" || method == http.MethodConnect {
+		if err != nil || req.URL.Host != "localhost" || method == "" || method == http.MethodConnect {
 			return // nothing that a client could send
 		}
 		req.Header = http.Header{"Authorization": {"Bearer " + secretKey}, "Content-Type": {"application/json"}}

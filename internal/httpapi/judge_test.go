@@ -52,7 +52,7 @@ func (described) ServeHTTP(http.ResponseWriter, *http.Request) {}
 
 // route is the operation that a request is for, or nil.
 func (d *description) route(method, path string) *routers.Route {
-	u, err := url.Parse(path)
+	u, err := url.ParseRequestURI(path)
 	if err != nil {
 		return nil
 	}
