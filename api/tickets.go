@@ -34,7 +34,7 @@ type ActorToken struct {
 	UserID    string          `json:"user_id"`
 	Actor     json.RawMessage `json:"actor"`
 	Token     string          `json:"token,omitempty"` // the ticket, a JWT; only in the answer that creates it
-	URL       *string         `json:"url"`
+	URL       *string         `json:"url,omitempty"`   // only together with Token
 	CreatedAt int64           `json:"created_at"`
 	UpdatedAt int64           `json:"updated_at"`
 }

@@ -9,8 +9,10 @@ import (
 	"io/fs"
 	"net/url"
 
+	"github.com/jackc/pgx/v5/stdlib"
 	_ "github.com/ncruces/go-sqlite3/driver" // goose speaks database/sql
 	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
 )
 
 //go:embed migrations/*.sql
@@ -74,14 +76,7 @@ func compareVersions(have, want int64) error {
 }
 
 func withProvider(databaseURL string, do func(*goose.Provider) error) (err error) {
-	path, err := sqlitePath(databaseURL)
-	if err != nil {
-		return err
-	}
-	if err := ownerOnly(path); err != nil {
-		return err
-	}
-	db, err := sql.Open("sqlite3", "file:"+(&url.URL{Path: path}).EscapedPath()+"?_pragma=busy_timeout(5000)&_pragma=journal_mode(wal)&_pragma=synchronous(full)")
+	db, dialect, options, err := openForGoose(databaseURL)
 	if err != nil {
 		return err
 	}
@@ -90,9 +85,36 @@ func withProvider(databaseURL string, do func(*goose.Provider) error) (err error
 	if err != nil {
 		return err
 	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, db, files)
+	p, err := goose.NewProvider(dialect, db, files, options...)
 	if err != nil {
 		return err
 	}
 	return do(p)
+}
+
+// openForGoose opens the database through database/sql, which is what goose speaks. Nodes of a fleet that start
+// together take turns by a table: not every engine that speaks PostgreSQL's protocol has advisory locks.
+func openForGoose(databaseURL string) (*sql.DB, goose.Dialect, []goose.ProviderOption, error) {
+	name, path, err := engineOf(databaseURL)
+	if err != nil {
+		return nil, "", nil, err
+	}
+	if name == postgresName {
+		config, err := postgresConfig(databaseURL)
+		if err != nil {
+			return nil, "", nil, err
+		}
+		config.ConnConfig.RuntimeParams["statement_timeout"] = "0" // a large table takes its time
+		locker, err := lock.NewPostgresTableLocker()
+		if err != nil {
+			return nil, "", nil, err
+		}
+		return stdlib.OpenDB(*config.ConnConfig), goose.DialectPostgres, []goose.ProviderOption{goose.WithLocker(locker)}, nil
+	}
+	if err := ownerOnly(path); err != nil {
+		return nil, "", nil, err
+	}
+	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?_pragma=busy_timeout(5000)&_pragma=journal_mode(wal)&_pragma=synchronous(full)"
+	db, err := sql.Open("sqlite3", dsn)
+	return db, goose.DialectSQLite3, nil, err
 }

@@ -19,6 +19,7 @@ import (
 // still waits for that transaction's commit, and a failing caller is rolled back alone, to its savepoint.
 type sqlite struct {
 	path    string
+	writer  *sqliteConn
 	readers chan *sqliteConn // nil stands for a connection that was not needed yet
 	writes  chan *write
 	stopped chan struct{} // closed when the writer has finished
@@ -56,6 +57,7 @@ func openSQLite(ctx context.Context, path string) (*sqlite, error) {
 	}
 	e := &sqlite{
 		path:    path,
+		writer:  writer,
 		readers: make(chan *sqliteConn, max(4, runtime.GOMAXPROCS(0))),
 		writes:  make(chan *write, maxGroup),
 		stopped: make(chan struct{}),
@@ -64,7 +66,7 @@ func openSQLite(ctx context.Context, path string) (*sqlite, error) {
 	for range cap(e.readers) {
 		e.readers <- nil
 	}
-	go e.writeLoop(writer)
+	go e.writeLoop()
 	return e, nil
 }
 
@@ -137,6 +139,8 @@ func (e *sqlite) update(ctx context.Context, do func(querier) error) error {
 	return w.err
 }
 
+// close ends the writer last: closing the last connection moves what is in the WAL into the database, which a
+// connection that only reads cannot do.
 func (e *sqlite) close() error {
 	close(e.closing)
 	<-e.stopped
@@ -146,22 +150,21 @@ func (e *sqlite) close() error {
 			err = errors.Join(err, c.close())
 		}
 	}
-	return err
+	return errors.Join(err, e.writer.close())
 }
 
 // writeLoop owns the writing connection until the engine closes.
-func (e *sqlite) writeLoop(c *sqliteConn) {
+func (e *sqlite) writeLoop() {
 	defer close(e.stopped)
-	defer func() { _ = c.close() }()
 	group := make([]*write, 0, maxGroup)
 	for {
 		select {
 		case first := <-e.writes:
 			group = e.drain(append(group[:0], first))
-			c.commitGroup(group)
+			e.writer.commitGroup(group)
 		case <-e.closing:
 			if group = e.drain(group[:0]); len(group) > 0 {
-				c.commitGroup(group)
+				e.writer.commitGroup(group)
 			}
 			return
 		}

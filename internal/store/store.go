@@ -49,30 +49,46 @@ type DB struct {
 	name   string
 }
 
-// Open opens the database that databaseURL names: "sqlite:PATH".
+// Open opens the database that databaseURL names: "sqlite:PATH" or "postgres://…".
 // The schema is not touched; see Migrate and CheckSchema.
 func Open(ctx context.Context, databaseURL string) (*DB, error) {
-	path, err := sqlitePath(databaseURL)
-	if err != nil {
+	switch name, path, err := engineOf(databaseURL); {
+	case err != nil:
 		return nil, err
+	case name == sqliteName:
+		e, err := openSQLite(ctx, path)
+		if err != nil {
+			return nil, err
+		}
+		return &DB{Conn: Conn{q: e}, engine: e, name: name}, nil
+	default:
+		e, err := openPostgres(ctx, databaseURL)
+		if err != nil {
+			return nil, err
+		}
+		return &DB{Conn: Conn{q: e}, engine: e, name: name}, nil
 	}
-	e, err := openSQLite(ctx, path)
-	if err != nil {
-		return nil, err
-	}
-	return &DB{Conn: Conn{q: e}, engine: e, name: "sqlite"}, nil
 }
 
-// sqlitePath is the file that a database URL names. The URL may hold a password: errors name its scheme only.
-func sqlitePath(databaseURL string) (string, error) {
+const (
+	sqliteName   = "sqlite"
+	postgresName = "postgres"
+)
+
+// engineOf is the engine that a database URL is for, and SQLite's file. The URL may hold a password: errors name its
+// scheme only.
+func engineOf(databaseURL string) (name, path string, err error) {
 	scheme, path, _ := strings.Cut(databaseURL, ":")
-	if scheme != "sqlite" {
-		return "", fmt.Errorf("unsupported database %q: want sqlite:PATH", scheme)
+	switch {
+	case scheme == sqliteName && path != "":
+		return sqliteName, path, nil
+	case scheme == sqliteName:
+		return "", "", errors.New("the SQLite database needs a path: sqlite:PATH")
+	case scheme == "postgres", scheme == "postgresql":
+		return postgresName, "", nil
+	default:
+		return "", "", fmt.Errorf("unsupported database %q: want sqlite:PATH or postgres://…", scheme)
 	}
-	if path == "" {
-		return "", errors.New("the SQLite database needs a path: sqlite:PATH")
-	}
-	return path, nil
 }
 
 // Engine names the kind of database, for people.

@@ -14,13 +14,14 @@ import (
 
 	"github.com/sojourn-auth/sojourn/internal/session"
 	"github.com/sojourn-auth/sojourn/internal/store"
+	"github.com/sojourn-auth/sojourn/internal/store/storetest"
 )
 
 var start = time.Date(2026, 1, 2, 3, 4, 5, 678_000_000, time.UTC)
 
 // onEveryEngine runs the suite's tests on every engine that there is.
 func onEveryEngine(t *testing.T, test func(t *testing.T, db *store.DB)) {
-	t.Run("sqlite", func(t *testing.T) { test(t, openSQLite(t, filepath.Join(t.TempDir(), "test.db"))) })
+	storetest.EachEngine(t, func(t *testing.T, databaseURL string) { test(t, storetest.Open(t, databaseURL)) })
 }
 
 func openSQLite(t testing.TB, path string) *store.DB {
@@ -29,16 +30,7 @@ func openSQLite(t testing.TB, path string) *store.DB {
 	if _, err := store.Migrate(t.Context(), url); err != nil {
 		t.Fatal(err)
 	}
-	db, err := store.Open(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return db
+	return storetest.Open(t, url)
 }
 
 func newSession(id, user string, created time.Time) session.Session {
@@ -506,5 +498,28 @@ func TestTheDatabaseIsItsOwners(t *testing.T) {
 		if mode := info.Mode().Perm(); mode != 0o600 {
 			t.Errorf("%s has mode %v", f.Name(), mode)
 		}
+	}
+}
+
+func TestAClosedDatabaseIsOneFile(t *testing.T) {
+	dir := t.TempDir()
+	url := "sqlite:" + filepath.Join(dir, "test.db")
+	if _, err := store.Migrate(t.Context(), url); err != nil {
+		t.Fatal(err)
+	}
+	db, err := store.Open(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	insert(t, db, newSession("sess_1", "user_1", start))
+	if _, err := db.Session(t.Context(), "sess_1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	files, err := os.ReadDir(dir)
+	if err != nil || len(files) != 1 {
+		t.Errorf("a stopped server leaves %v, %v", files, err)
 	}
 }

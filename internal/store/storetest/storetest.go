@@ -1,0 +1,99 @@
+// Package storetest gives tests databases of their own, on every engine that there is.
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/sojourn-auth/sojourn/internal/store"
+)
+
+// EachEngine runs a test on every engine, with the URL of a fresh database whose schema is current. PostgreSQL comes
+// twice: serializable stands in for the engines that are always so. It is skipped only where no server is named in
+// TEST_POSTGRES, which `make test` does.
+func EachEngine(t *testing.T, test func(t *testing.T, databaseURL string)) {
+	t.Run("sqlite", func(t *testing.T) { test(t, SQLite(t)) })
+	t.Run("postgres", func(t *testing.T) { test(t, Postgres(t)) })
+	t.Run("serializable", func(t *testing.T) { test(t, Serializable(t)) })
+}
+
+// SQLite is a fresh SQLite database.
+func SQLite(t testing.TB) string {
+	t.Helper()
+	return migrated(t, "sqlite:"+filepath.Join(t.TempDir(), "test.db"))
+}
+
+// Postgres is a fresh PostgreSQL database, dropped when the test ends.
+func Postgres(t testing.TB) string {
+	t.Helper()
+	return migrated(t, EmptyPostgres(t))
+}
+
+// Serializable is a fresh PostgreSQL database in which every transaction is serializable.
+func Serializable(t testing.TB) string {
+	t.Helper()
+	return Postgres(t) + "&options=-c%20default_transaction_isolation%3Dserializable"
+}
+
+var databases atomic.Int64
+
+// EmptyPostgres is a PostgreSQL database without a schema, dropped when the test ends.
+func EmptyPostgres(t testing.TB) string {
+	t.Helper()
+	server := os.Getenv("TEST_POSTGRES") //nolint:forbidigo // a test's setting, not the server's
+	if server == "" {
+		t.Skip("TEST_POSTGRES names no PostgreSQL server: run scripts/with-postgres go test …")
+	}
+	name := fmt.Sprintf("test_%d_%d", os.Getpid(), databases.Add(1))
+	admin(t, server, "CREATE DATABASE "+name)
+	t.Cleanup(func() { admin(t, server, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)") })
+	u, err := url.Parse(server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Path = "/" + name
+	return u.String()
+}
+
+func admin(t testing.TB, server, statement string) {
+	t.Helper()
+	ctx := context.Background() // also when the test is over
+	conn, err := pgx.Connect(ctx, server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(ctx)
+	if _, err := conn.Exec(ctx, statement); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func migrated(t testing.TB, databaseURL string) string {
+	t.Helper()
+	if _, err := store.Migrate(t.Context(), databaseURL); err != nil {
+		t.Fatal(err)
+	}
+	return databaseURL
+}
+
+// Open opens a database until the test ends.
+func Open(t testing.TB, databaseURL string) *store.DB {
+	t.Helper()
+	db, err := store.Open(t.Context(), databaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
+}
