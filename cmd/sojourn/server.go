@@ -66,7 +66,7 @@ func settings(c *config.Config) app.Settings {
 		Retention:     c.SessionRetention,
 		TokenLifetime: c.TokenLifetime, ClaimsVersion: c.ClaimsVersion, SessionClaims: c.SessionClaims,
 		PasswordMin: c.PasswordMinLength, MaxAttempts: c.LockoutAttempts,
-		AllowCreate: c.AllowCreateSession, StrictVerify: c.StrictVerify, StrictList: c.StrictList,
+		AllowCreate: c.AllowCreateSession, StrictVerify: c.StrictVerify, RateLimit: c.BackendRateLimit, StrictList: c.StrictList,
 	}
 }
 
@@ -90,11 +90,7 @@ func (l listeners) close() { _ = errors.Join(l.backend.Close(), l.frontend.Close
 
 // serve answers requests until ctx is done, and then lets the running ones finish.
 func serve(ctx context.Context, c *config.Config, a *app.App, l listeners, log *slog.Logger) error {
-	var limit *httpapi.RateLimit
-	if c.BackendRateLimit > 0 {
-		limit = &httpapi.RateLimit{Requests: c.BackendRateLimit}
-	}
-	servers := []*http.Server{server(httpapi.Backend(a, limit), log), server(httpapi.Frontend(a), log)}
+	servers := []*http.Server{server(httpapi.Backend(a), log), server(httpapi.Frontend(a), log)}
 	failed := make(chan error, len(servers))
 	for i, ln := range []net.Listener{l.backend, l.frontend} {
 		go func() { failed <- servers[i].Serve(ln) }()

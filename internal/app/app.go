@@ -30,6 +30,7 @@ type App struct {
 	instance   Instance
 	keys       snapshot[keySet]
 	secretKeys snapshot[map[string]bool]
+	requests   lease
 }
 
 // Settings are the rules of the instance that its operator chooses.
@@ -45,6 +46,7 @@ type Settings struct {
 	MaxAttempts   int64         // failed verifications before an account locks; 0: it never does
 	AllowCreate   bool          // sessions may be created through the Backend API in production too
 	StrictVerify  bool          // the deprecated verify operation answers 410 for the API versions without it
+	RateLimit     int64         // requests to the Backend API in 10 seconds, on all nodes together; 0: no limit
 	StrictList    bool          // listing sessions needs client_id or user_id
 }
 

@@ -201,6 +201,7 @@ func (a *App) Sweep(ctx context.Context) error {
 		{"abandon", func(tx store.Conn) (int64, error) { return tx.PersistAbandoned(ctx, now, sweepBatch) }},
 		{"purge sessions", func(tx store.Conn) (int64, error) { return tx.PurgeSessions(ctx, old, sweepBatch) }},
 		{"purge clients", func(tx store.Conn) (int64, error) { return tx.PurgeClients(ctx, old, sweepBatch) }},
+		{"purge rate limits", func(tx store.Conn) (int64, error) { return tx.PurgeLimits(ctx, now.Add(-time.Hour), sweepBatch) }},
 		{"purge tickets", func(tx store.Conn) (int64, error) { return tx.PurgeTickets(ctx, old, sweepBatch) }},
 	} {
 		if err := a.sweep(ctx, step.run); err != nil {

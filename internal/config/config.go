@@ -20,7 +20,7 @@ import (
 // command that needs it.
 type Config struct {
 	DataDir     string `name:"data-dir" env:"SOJOURN_DATA_DIR" default:"./sojourn-data" help:"Directory of the embedded database and, for dev, of the keys."`
-	DatabaseURL string `name:"database-url" env:"SOJOURN_DATABASE_URL" help:"Database: sqlite:PATH. Without it, sojourn.db in the data directory."`
+	DatabaseURL string `name:"database-url" env:"SOJOURN_DATABASE_URL" help:"Database: sqlite:PATH, or postgres://USER:PASSWORD@HOST/DATABASE. Without it, sojourn.db in the data directory."`
 
 	BackendAddr  string `name:"backend-addr" env:"SOJOURN_BACKEND_ADDR" default:"127.0.0.1:4000" help:"Where the Backend API listens. Keep it away from the public."`
 	FrontendAddr string `name:"frontend-addr" env:"SOJOURN_FRONTEND_ADDR" default:"127.0.0.1:4001" help:"Where the public listener listens: key set and health."`
@@ -46,7 +46,7 @@ type Config struct {
 	AllowCreateSession bool  `name:"allow-create-session" env:"SOJOURN_ALLOW_CREATE_SESSION" help:"Let the Backend API create sessions in production too."`
 	StrictVerify       bool  `name:"strict-verify" env:"SOJOURN_STRICT_VERIFY" help:"Answer 410 to the deprecated verify operation for API versions that no longer have it."`
 	StrictList         bool  `name:"strict-list" env:"SOJOURN_STRICT_LIST" help:"Refuse to list sessions without client_id or user_id."`
-	BackendRateLimit   int64 `name:"backend-rate-limit" env:"SOJOURN_BACKEND_RATE_LIMIT" default:"0" help:"Requests that the Backend API takes in 10 seconds. 0: no limit."`
+	BackendRateLimit   int64 `name:"backend-rate-limit" env:"SOJOURN_BACKEND_RATE_LIMIT" default:"0" help:"Requests that the Backend API takes in 10 seconds, on all nodes together. 0: no limit."`
 
 	Migrate         bool          `name:"migrate" env:"SOJOURN_MIGRATE" help:"Let serve bring the database schema up to date by itself. dev always does."`
 	ShutdownTimeout time.Duration `name:"shutdown-timeout" env:"SOJOURN_SHUTDOWN_TIMEOUT" default:"15s" help:"How long running requests may take to finish when the server stops."`

@@ -12,7 +12,7 @@ import (
 )
 
 // Backend is the Backend API: the routes under /v1 for whoever holds the secret key, and the health of the server.
-func Backend(a *app.App, limit *RateLimit) http.Handler {
+func Backend(a *app.App) http.Handler {
 	mux := http.NewServeMux()
 	for _, r := range Routes(a) {
 		mux.Handle(r.Pattern, r.handler)
@@ -22,15 +22,15 @@ func Backend(a *app.App, limit *RateLimit) http.Handler {
 	outer := http.NewServeMux()
 	health(a, outer)
 	outer.HandleFunc("GET /v1/openapi.json", func(w http.ResponseWriter, _ *http.Request) { send(w, http.StatusOK, OpenAPI()) })
-	outer.Handle("/", authenticated(a, limit, mux))
+	outer.Handle("/", authenticated(a, mux))
 	return traced(a, recovered(a, clean(a, outer)))
 }
 
 // authenticated lets requests with the secret key pass. It comes before routing: without the key, nobody learns
 // which URLs exist.
-func authenticated(a *app.App, limit *RateLimit, next http.Handler) http.Handler {
+func authenticated(a *app.App, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := authenticate(a, limit, r); err != nil {
+		if err := authenticate(a, r); err != nil {
 			fail(a, w, r, err)
 			return
 		}
@@ -38,7 +38,7 @@ func authenticated(a *app.App, limit *RateLimit, next http.Handler) http.Handler
 	})
 }
 
-func authenticate(a *app.App, limit *RateLimit, r *http.Request) error {
+func authenticate(a *app.App, r *http.Request) error {
 	scheme, key, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if key = strings.TrimSpace(key); !strings.EqualFold(scheme, "Bearer") || key == "" {
 		return plain(http.StatusUnauthorized, "authorization_header_format_invalid", "Invalid Authorization header format", "Send the header Authorization: Bearer YOUR_SECRET_KEY.")
@@ -50,14 +50,26 @@ func authenticate(a *app.App, limit *RateLimit, r *http.Request) error {
 	case !ok:
 		return plain(http.StatusUnauthorized, "clerk_key_invalid", "The secret key is invalid", "This server does not know the secret key.")
 	}
-	if wait := limit.take(a.Now(), r.URL.Path); wait > 0 {
-		answer := plain(http.StatusTooManyRequests, "too_many_requests", "Too many requests", "Too many requests; try again later.")
-		answer.RetryAfter = wait
-		return answer
+	if err := limited(a, r); err != nil {
+		return err
 	}
 	info := infoOf(r)
 	info.version, err = chooseVersion(r)
 	return err
+}
+
+// limited counts a request. The key set is never limited: verifiers that cannot fetch it lock everybody out.
+func limited(a *app.App, r *http.Request) error {
+	if r.URL.Path == "/v1/jwks" {
+		return nil
+	}
+	wait, err := a.TakeRequest(r.Context())
+	if err != nil || wait == 0 {
+		return err
+	}
+	answer := plain(http.StatusTooManyRequests, "too_many_requests", "Too many requests", "Too many requests; try again later.")
+	answer.RetryAfter = wait
+	return answer
 }
 
 // traced gives every request its trace id, which is also in its answer and in the log.
@@ -87,7 +99,7 @@ func newTrace() string {
 func clean(a *app.App, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if unclean(r.URL.Path) {
-			if err := authenticate(a, nil, r); err != nil {
+			if err := authenticate(a, r); err != nil {
 				fail(a, w, r, err)
 				return
 			}

@@ -203,7 +203,7 @@ func TestTransport(t *testing.T) {
 // TestRateLimit is the contract's section 1.10.
 func TestRateLimit(t *testing.T) {
 	t.Parallel()
-	w := serve(t, func(w *world) { w.limit = newLimit(2) })
+	w := serve(t, func(w *world) { w.app.Settings.RateLimit = 2 })
 	w.clock.advance(time.Hour)
 	for range 2 {
 		ok[any](t, w.get(t, "/v1/sessions"))

@@ -55,7 +55,6 @@ type world struct {
 	database string            // path
 	names    map[string]string // what {name} in paths and bodies stands for
 	version  string            // of requests that name none; "" sends none
-	limit    *httpapi.RateLimit
 	handler  http.Handler
 	backend  *httptest.Server
 	frontend *httptest.Server
@@ -174,7 +173,7 @@ func startWorld(t testing.TB, content []byte, options []func(*world)) *world {
 	for _, option := range options {
 		option(w)
 	}
-	w.handler = httpapi.Backend(w.app, w.limit)
+	w.handler = httpapi.Backend(w.app)
 	w.backend = httptest.NewServer(w.handler)
 	w.frontend = httptest.NewServer(httpapi.Frontend(w.app))
 	t.Cleanup(func() {
@@ -307,8 +306,6 @@ func errorOf(a answer) (code, param string) {
 func (a answer) String() string {
 	return fmt.Sprintf("%s %s (version %q, body %.200s): %d %.500s", a.method, a.path, a.version, a.request.body, a.status, a.body)
 }
-
-func newLimit(requests int64) *httpapi.RateLimit { return &httpapi.RateLimit{Requests: requests} }
 
 // reopened is the database of a world whose own one was closed.
 func reopened(t testing.TB, w *world) *store.DB {
