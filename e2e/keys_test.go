@@ -51,7 +51,7 @@ func kid(t *testing.T, token string) string {
 func (s *server) tool(t *testing.T, args ...string) string {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), sojourn, args...)
-	command.Env = append(cleanEnv(), "SOJOURN_DATA_DIR="+s.DataDir)
+	command.Env = append(append(cleanEnv(), "SOJOURN_DATA_DIR="+s.DataDir), s.database...)
 	var log output
 	command.Stderr = &log
 	out, err := command.Output()

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/sojourn-auth/sojourn/internal/store/storetest"
 )
 
 // TestServe runs a production server from nothing: migrate, serve, and the life of a session with what differs there.
@@ -14,7 +16,7 @@ func TestServe(t *testing.T) {
 	const key = "sk_live_0123456789abcdefghijklmnop"
 	backend, frontend := freeAddr(t), freeAddr(t)
 	env := append(cleanEnv(),
-		"SOJOURN_DATA_DIR="+t.TempDir(), "SOJOURN_DATABASE_URL=sqlite:"+filepath.Join(t.TempDir(), "live.db"),
+		"SOJOURN_DATA_DIR="+t.TempDir(), "SOJOURN_DATABASE_URL="+emptyDatabase(t),
 		"SOJOURN_MASTER_KEY=MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", "SOJOURN_SECRET_KEY="+key,
 		"SOJOURN_FRONTEND_URL=https://clerk.example.com/", "SOJOURN_BACKEND_ADDR="+backend, "SOJOURN_FRONTEND_ADDR="+frontend)
 	migrate := exec.Command(sojourn, "migrate")
@@ -57,6 +59,15 @@ func TestServe(t *testing.T) {
 	}
 	user := api.object(t, "POST", "/users", `{}`)["id"].(string)
 	wantError(t, api.call(t, "POST", "/sessions", `{"user_id":"`+user+`"}`), 400, "request_invalid_for_environment")
+}
+
+// emptyDatabase names a database without a schema, on the engine that TEST_ENGINE names.
+func emptyDatabase(t *testing.T) string {
+	t.Helper()
+	if storetest.Engine() == storetest.EnginePostgres {
+		return storetest.EmptyPostgres(t)
+	}
+	return "sqlite:" + filepath.Join(t.TempDir(), "live.db")
 }
 
 // freeAddr is a loopback address that was free a moment ago. serve takes its addresses from the operator, so this

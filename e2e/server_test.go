@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/sojourn-auth/sojourn/internal/store/storetest"
 )
 
 // patience bounds every wait in these tests. It is long because CI machines are slow, and never used up
@@ -31,11 +33,12 @@ type server struct {
 	DataDir        string   `json:"data_dir"`
 	Env            []string `json:"env"`
 
-	command *exec.Cmd
-	stderr  output
-	surplus string        // what came on standard output after the description; set once exited is closed
-	exited  chan struct{} // closed once the process is gone and its output read
-	once    sync.Once
+	database []string // the setting that names the database, none for the embedded one
+	command  *exec.Cmd
+	stderr   output
+	surplus  string        // what came on standard output after the description; set once exited is closed
+	exited   chan struct{} // closed once the process is gone and its output read
+	once     sync.Once
 }
 
 // output collects what a process writes, and may be read meanwhile.
@@ -66,12 +69,12 @@ func start(t *testing.T) *server {
 // told to stop, must do so with exit code 0, and must not have logged its keys.
 func startIn(t *testing.T, dir string, settings ...string) *server {
 	t.Helper()
-	s := &server{exited: make(chan struct{}), command: exec.Command(sojourn, "dev", "--json")}
+	s := &server{exited: make(chan struct{}), command: exec.Command(sojourn, "dev", "--json"), database: databaseOf(t, dir)}
 	s.command.Dir = t.TempDir()
 	s.command.Env = append(cleanEnv(),
 		"SOJOURN_DATA_DIR="+dir, "SOJOURN_BACKEND_ADDR=127.0.0.1:0", "SOJOURN_FRONTEND_ADDR=127.0.0.1:0",
 		"SOJOURN_LOG_LEVEL=debug") // every request is logged, so that a secret in one would show
-	s.command.Env = append(s.command.Env, settings...)
+	s.command.Env = append(append(s.command.Env, s.database...), settings...)
 	s.command.Stderr = &s.stderr
 	stdout, err := s.command.StdoutPipe()
 	if err != nil {
@@ -104,6 +107,24 @@ func startIn(t *testing.T, dir string, settings ...string) *server {
 		t.Fatalf("sojourn dev is not ready after %v\n%s", patience, s.stderr.String())
 	}
 	return s
+}
+
+// databases are the PostgreSQL databases of data directories: a server that starts again finds its own.
+var databases sync.Map
+
+// databaseOf is the setting that puts the data of a directory on the engine that TEST_ENGINE names: nothing for
+// SQLite, whose database is in the directory itself.
+func databaseOf(t *testing.T, dir string) []string {
+	t.Helper()
+	if storetest.Engine() == storetest.EngineSQLite {
+		return nil
+	}
+	if known, ok := databases.Load(dir); ok {
+		return []string{known.(string)}
+	}
+	setting := "SOJOURN_DATABASE_URL=" + storetest.EmptyPostgres(t)
+	databases.Store(dir, setting)
+	return []string{setting}
 }
 
 // cleanEnv is the environment without settings of this server.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +16,7 @@ import (
 	"github.com/sojourn-auth/sojourn/api"
 	"github.com/sojourn-auth/sojourn/internal/session"
 	"github.com/sojourn-auth/sojourn/internal/store"
+	"github.com/sojourn-auth/sojourn/internal/store/storetest"
 )
 
 var usersStart = time.Date(2026, 1, 2, 3, 4, 5, 678_000_000, time.UTC)
@@ -24,19 +24,7 @@ var usersStart = time.Date(2026, 1, 2, 3, 4, 5, 678_000_000, time.UTC)
 // usersApp is an instance with an empty database, whose clock stands at usersStart and whose ids count up.
 func usersApp(t *testing.T) *App {
 	t.Helper()
-	url := "sqlite:" + filepath.Join(t.TempDir(), "test.db")
-	if _, err := store.Migrate(t.Context(), url); err != nil {
-		t.Fatal(err)
-	}
-	db, err := store.Open(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	db := storetest.Open(t, storetest.Fresh(t))
 	var ids atomic.Int64
 	return &App{
 		Store: db, Now: func() time.Time { return usersStart }, Log: slog.New(slog.DiscardHandler),

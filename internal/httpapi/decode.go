@@ -78,7 +78,7 @@ func number(f reflect.StructField, tag string) int64 {
 func (p *plan) read(w http.ResponseWriter, r *http.Request, req any, refused []string) error {
 	v := reflect.ValueOf(req).Elem()
 	for _, f := range p.path {
-		v.FieldByIndex(f.index).SetString(r.PathValue(f.name))
+		v.FieldByIndex(f.index).SetString(storable(r.PathValue(f.name)))
 	}
 	for _, f := range p.header {
 		v.FieldByIndex(f.index).SetString(r.Header.Get(f.name))
@@ -90,6 +90,12 @@ func (p *plan) read(w http.ResponseWriter, r *http.Request, req any, refused []s
 		return nil // clients send a content type here, but the contract knows no body
 	}
 	return p.readBody(w, r, v, refused)
+}
+
+// storable is an id as a database can look for it: no id holds NUL or bytes that are not UTF-8, so one that does is as
+// unknown as any other.
+func storable(id string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(id, "\uFFFD"), "\x00", "\uFFFD")
 }
 
 func (p *plan) readQuery(r *http.Request, v reflect.Value) error {

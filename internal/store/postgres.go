@@ -87,13 +87,13 @@ type pgxRunner interface {
 	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
 }
 
-// pgxQuerier runs statements on a pool or in a transaction. Its errors are pgx's own until they are named.
+// pgxQuerier runs statements on a pool or in a transaction. Its errors have their names, and pgx's own within.
 type pgxQuerier struct{ run pgxRunner }
 
 func (q pgxQuerier) query(ctx context.Context, sql string, args []any, each func(row) error) error {
 	rows, err := q.run.Query(ctx, sql, args...)
 	if err != nil {
-		return err
+		return namedPostgres(err)
 	}
 	defer rows.Close()
 	for rows.Next() {
@@ -101,12 +101,12 @@ func (q pgxQuerier) query(ctx context.Context, sql string, args []any, each func
 			return err
 		}
 	}
-	return rows.Err()
+	return namedPostgres(rows.Err())
 }
 
 func (q pgxQuerier) exec(ctx context.Context, sql string, args []any) (int64, error) {
 	tag, err := q.run.Exec(ctx, sql, args...)
-	return tag.RowsAffected(), err
+	return tag.RowsAffected(), namedPostgres(err)
 }
 
 func (e *postgres) query(ctx context.Context, sql string, args []any, each func(row) error) error {
@@ -117,11 +117,14 @@ func (e *postgres) query(ctx context.Context, sql string, args []any, each func(
 			return each(r)
 		})
 		if delivered && again(err) {
-			return fmt.Errorf("%w: %w", ErrUnavailable, err) // the caller has rows that another attempt would repeat
+			return fmt.Errorf("%w: %w", errDelivered, err)
 		}
 		return err
 	})
 }
+
+// errDelivered keeps a read from being made again: its caller has rows already that another attempt would repeat.
+var errDelivered = fmt.Errorf("%w: cut off in the middle of an answer", ErrUnavailable)
 
 func (e *postgres) exec(ctx context.Context, sql string, args []any) (n int64, err error) {
 	err = e.update(ctx, func(q querier) error {
@@ -147,7 +150,7 @@ func (e *postgres) close() error {
 func retry(ctx context.Context, attempt func() error) error {
 	for pause, n := firstPause, 1; ; pause, n = min(2*pause, longestPause), n+1 {
 		err := attempt()
-		if err == nil || !again(err) || n == maxAttempts {
+		if !again(err) || n == maxAttempts {
 			return namedPostgres(err)
 		}
 		timer := time.NewTimer(pause/2 + rand.N(pause)) //nolint:gosec // no secret
@@ -172,10 +175,13 @@ const (
 
 // again reports whether an attempt surely changed nothing and may simply be made again.
 func again(err error) bool {
+	if err == nil || errors.Is(err, errDelivered) {
+		return false
+	}
 	if told, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return told.Code == serializationFailure || told.Code == deadlockDetected
 	}
-	return err != nil && pgconn.SafeToRetry(err) && !errors.Is(err, ErrUnavailable) && !isConnect(err)
+	return pgconn.SafeToRetry(err) && !isConnect(err)
 }
 
 // isConnect reports whether no connection could be made at all; trying at once again would find the same.
@@ -189,7 +195,7 @@ func namedPostgres(err error) error {
 	var told *pgconn.PgError
 	var network net.Error
 	switch {
-	case err == nil, errors.Is(err, ErrUnavailable):
+	case err == nil, errors.Is(err, ErrUnavailable), errors.Is(err, ErrExists):
 		return err
 	case errors.As(err, &told):
 		return namedState(told, err)

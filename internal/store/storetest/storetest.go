@@ -24,6 +24,29 @@ func EachEngine(t *testing.T, test func(t *testing.T, databaseURL string)) {
 	t.Run("serializable", func(t *testing.T) { test(t, Serializable(t)) })
 }
 
+// The engines that a whole suite can run on.
+const (
+	EngineSQLite   = "sqlite"
+	EnginePostgres = "postgres"
+)
+
+// Engine is the engine that suites run on which run on one at a time: TEST_ENGINE, or SQLite.
+func Engine() string {
+	if os.Getenv("TEST_ENGINE") == EnginePostgres { //nolint:forbidigo // a test's setting, not the server's
+		return EnginePostgres
+	}
+	return EngineSQLite
+}
+
+// Fresh is a fresh database on Engine.
+func Fresh(t testing.TB) string {
+	t.Helper()
+	if Engine() == EnginePostgres {
+		return Postgres(t)
+	}
+	return SQLite(t)
+}
+
 // SQLite is a fresh SQLite database.
 func SQLite(t testing.TB) string {
 	t.Helper()
