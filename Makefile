@@ -24,7 +24,7 @@ build: ## build bin/sojourn, one static file
 test: ## install what the tests need, then run them all with the race detector
 	scripts/test-deps
 	scripts/with-postgres $(GO) test -race -count=1 -timeout 15m ./...
-	TEST_ENGINE=postgres scripts/with-postgres $(GO) test -race -count=1 -timeout 15m ./internal/app ./e2e
+	TEST_ENGINE=postgres scripts/with-postgres $(GO) test -race -count=1 -timeout 15m ./internal/app ./internal/httpapi ./e2e
 
 lint: ## check style, import rules and the clock (golangci-lint), go vet, dependencies, vulnerabilities
 	$(GO) vet ./...

@@ -5,31 +5,23 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
-	_ "github.com/ncruces/go-sqlite3/driver" // a second pair of eyes on the database
+	_ "github.com/jackc/pgx/v5/stdlib"       // a second pair of eyes on the database
+	_ "github.com/ncruces/go-sqlite3/driver" // and on the embedded one
+
+	"github.com/sojourn-auth/sojourn/internal/store/storetest"
 )
 
 func unmarshal(data []byte, into any) error { return json.Unmarshal(data, into) }
 
-// checkpoint brings what was committed into the database's one file, so that it can be copied.
-func checkpoint(path string) error {
-	db, err := sql.Open("sqlite3", "file:"+path)
-	if err != nil {
-		return err
-	}
-	_, err = db.ExecContext(bg, `PRAGMA wal_checkpoint(TRUNCATE)`)
-	return errors.Join(err, db.Close())
-}
-
 // digester reads a whole database, past the server.
 type digester struct {
 	db      *sql.DB
-	version string // of the data, which SQLite changes with every commit of another connection
+	version string // of the data, which SQLite changes with every commit of another connection; "" elsewhere
 	last    string // the digest of that version
 }
 
@@ -46,25 +38,36 @@ func (d *digester) close(t testing.TB) {
 func (w *world) digest(t testing.TB) string {
 	t.Helper()
 	if w.table.db == nil {
-		db, err := sql.Open("sqlite3", "file:"+w.database+"?mode=ro")
+		db, err := openDirectly(w.database)
 		if err != nil {
 			t.Fatal(err)
 		}
 		db.SetMaxOpenConns(1) // versions of other connections cannot be compared
 		w.table.db = db
 	}
-	version := w.query(t, `PRAGMA data_version`)[0]
-	if version == w.table.version {
+	version, tables := "", `SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename`
+	if storetest.Engine() == storetest.EngineSQLite {
+		version, tables = w.query(t, `PRAGMA data_version`)[0], `SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name`
+	}
+	if version != "" && version == w.table.version {
 		return w.table.last
 	}
 	h := sha256.New()
-	for _, table := range w.query(t, `SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name`) {
+	for _, table := range w.query(t, tables) {
 		rows := w.query(t, `SELECT * FROM "`+table+`"`)
 		slices.Sort(rows)
 		fmt.Fprintf(h, "%s %d\n%s\n", table, len(rows), strings.Join(rows, "\n"))
 	}
 	w.table.version, w.table.last = version, hex.EncodeToString(h.Sum(nil))
 	return w.table.last
+}
+
+// openDirectly opens a database without the store.
+func openDirectly(databaseURL string) (*sql.DB, error) {
+	if path, ok := strings.CutPrefix(databaseURL, "sqlite:"); ok {
+		return sql.Open("sqlite3", "file:"+path+"?mode=ro")
+	}
+	return sql.Open("pgx", databaseURL)
 }
 
 // query answers each row as one text.

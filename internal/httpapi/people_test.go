@@ -12,13 +12,14 @@ import (
 	"github.com/sojourn-auth/sojourn/internal/secret"
 	"github.com/sojourn-auth/sojourn/internal/session"
 	"github.com/sojourn-auth/sojourn/internal/store"
+	"github.com/sojourn-auth/sojourn/internal/store/storetest"
 	"github.com/sojourn-auth/sojourn/internal/token"
 )
 
 // people is a database in which everything that operations can meet exists, by name.
 type people struct {
-	content []byte
-	names   map[string]string
+	template *storetest.Template
+	names    map[string]string
 }
 
 const (
@@ -33,7 +34,7 @@ var peopled = sync.OnceValues(func() (people, error) {
 		return people{}, err
 	}
 	p := people{names: map[string]string{}}
-	p.content, err = makeDatabase(empty, func(w *world) error {
+	p.template, err = makeDatabase(empty, func(w *world) error {
 		w.names = p.names
 		return errors.Join(w.addUsers(), w.addSessions(), w.addTemplates(), w.addTickets(), w.addTokens())
 	})

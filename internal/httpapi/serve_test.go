@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -25,6 +24,7 @@ import (
 	"github.com/sojourn-auth/sojourn/internal/secret"
 	"github.com/sojourn-auth/sojourn/internal/session"
 	"github.com/sojourn-auth/sojourn/internal/store"
+	"github.com/sojourn-auth/sojourn/internal/store/storetest"
 )
 
 // start is when every test begins. Its clock stands still until the test moves it.
@@ -47,12 +47,12 @@ func (c *clock) now() time.Time { return time.UnixMilli(c.ms.Load()).UTC() }
 
 func (c *clock) advance(by time.Duration) { c.ms.Add(by.Milliseconds()) }
 
-// world is a whole server on real SQLite. Every answer it gives is held against the API descriptions.
+// world is a whole server on a real database, on the engine that TEST_ENGINE names. Every answer it gives is held against the API descriptions.
 type world struct {
 	app      *app.App
 	clock    *clock
 	log      *logBuffer
-	database string            // path
+	database string            // URL
 	names    map[string]string // what {name} in paths and bodies stands for
 	version  string            // of requests that name none; "" sends none
 	handler  http.Handler
@@ -79,44 +79,62 @@ func (l *logBuffer) String() string {
 	return l.b.String()
 }
 
-// emptyDatabase is a database with an instance and nothing else. Making one costs an RSA key, so tests copy it.
-var emptyDatabase = sync.OnceValues(func() ([]byte, error) {
-	return makeDatabase(nil, nil)
-})
-
-// makeDatabase is the content of a database after fill.
-func makeDatabase(from []byte, fill func(*world) error) (content []byte, err error) {
-	dir, err := os.MkdirTemp("", "httpapi")
-	if err != nil {
-		return nil, err
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if err := storetest.DropTemplates(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	w, err := openWorld(filepath.Join(dir, "sojourn.db"), from)
-	if err != nil {
-		return nil, err
-	}
-	if fill != nil {
-		err = fill(w)
-	}
-	if err := errors.Join(err, w.app.Store.Close(), checkpoint(w.database)); err != nil {
-		return nil, err
-	}
-	return os.ReadFile(w.database)
+	os.Exit(code)
 }
 
-// openWorld opens a database with the given content, or makes one.
-func openWorld(path string, content []byte) (*world, error) {
-	w := &world{clock: &clock{}, log: &logBuffer{}, database: path, names: map[string]string{}}
-	w.clock.ms.Store(start.UnixMilli())
-	ctx, url := bg, "sqlite:"+path
-	if content != nil {
-		if err := os.WriteFile(path, content, 0o600); err != nil {
-			return nil, err
+// emptyDatabase is a database with an instance and nothing else. Making one costs an RSA key, so tests copy it.
+var emptyDatabase = sync.OnceValues(func() (*storetest.Template, error) {
+	return makeDatabase(nil, func(*world) error { return nil })
+})
+
+// makeDatabase is a database after fill.
+func makeDatabase(from *storetest.Template, fill func(*world) error) (*storetest.Template, error) {
+	return storetest.MakeTemplate(from, func(databaseURL string) error {
+		if from == nil {
+			if err := newInstance(databaseURL); err != nil {
+				return err
+			}
 		}
-	} else if _, err := store.Migrate(ctx, url); err != nil {
+		w, err := openWorld(databaseURL)
+		if err != nil {
+			return err
+		}
+		return errors.Join(fill(w), w.app.Store.Close())
+	})
+}
+
+// newInstance makes an instance in an empty database.
+func newInstance(databaseURL string) error {
+	if _, err := store.Migrate(bg, databaseURL); err != nil {
+		return err
+	}
+	w, err := newWorld(databaseURL)
+	if err != nil {
+		return err
+	}
+	_, err = w.app.Create(bg)
+	return errors.Join(err, w.app.SetSecretKey(bg, secretKey), w.app.Store.Close())
+}
+
+// openWorld opens a database that has an instance.
+func openWorld(databaseURL string) (*world, error) {
+	w, err := newWorld(databaseURL)
+	if err != nil {
 		return nil, err
 	}
-	db, err := store.Open(ctx, url)
+	return w, w.app.Load(bg)
+}
+
+func newWorld(databaseURL string) (*world, error) {
+	w := &world{clock: &clock{}, log: &logBuffer{}, database: databaseURL, names: map[string]string{}}
+	w.clock.ms.Store(start.UnixMilli())
+	db, err := store.Open(bg, databaseURL)
 	if err != nil {
 		return nil, err
 	}
@@ -129,25 +147,17 @@ func openWorld(path string, content []byte) (*world, error) {
 			Retention: 30 * 24 * time.Hour, TokenLifetime: time.Minute, ClaimsVersion: 2, PasswordMin: 8, MaxAttempts: 10,
 		},
 	}
-	if content == nil {
-		if _, err := w.app.Create(ctx); err != nil {
-			return nil, err
-		}
-		if err := w.app.SetSecretKey(ctx, secretKey); err != nil {
-			return nil, err
-		}
-	}
-	return w, w.app.Load(ctx)
+	return w, nil
 }
 
 // serve starts a server whose instance is new.
 func serve(t testing.TB, options ...func(*world)) *world {
 	t.Helper()
-	content, err := emptyDatabase()
+	template, err := emptyDatabase()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return startWorld(t, content, options)
+	return startWorld(t, template, options)
 }
 
 // servePeopled starts a server with the people of people_test.go.
@@ -161,12 +171,12 @@ func servePeopled(t testing.TB, options ...func(*world)) *world {
 		w.names = maps.Clone(p.names)
 		w.clock.advance(10 * time.Second) // making the people took some
 	}
-	return startWorld(t, p.content, append([]func(*world){begin}, options...))
+	return startWorld(t, p.template, append([]func(*world){begin}, options...))
 }
 
-func startWorld(t testing.TB, content []byte, options []func(*world)) *world {
+func startWorld(t testing.TB, template *storetest.Template, options []func(*world)) *world {
 	t.Helper()
-	w, err := openWorld(filepath.Join(t.TempDir(), "sojourn.db"), content)
+	w, err := openWorld(template.Copy(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -310,7 +320,7 @@ func (a answer) String() string {
 // reopened is the database of a world whose own one was closed.
 func reopened(t testing.TB, w *world) *store.DB {
 	t.Helper()
-	db, err := store.Open(bg, "sqlite:"+w.database)
+	db, err := store.Open(bg, w.database)
 	if err != nil {
 		t.Fatal(err)
 	}

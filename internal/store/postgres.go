@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/puddle/v2"
 )
 
 // postgres is PostgreSQL and engines that speak its protocol, through pgx's own interface.
@@ -202,7 +203,7 @@ func namedPostgres(err error) error {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded) && !isConnect(err):
 		return err
 	case isConnect(err), errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), pgconn.SafeToRetry(err),
-		errors.Is(err, net.ErrClosed), errors.Is(err, pgx.ErrTxClosed):
+		errors.Is(err, net.ErrClosed), errors.Is(err, pgx.ErrTxClosed), errors.Is(err, puddle.ErrClosedPool):
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	default:
 		return err

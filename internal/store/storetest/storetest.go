@@ -3,6 +3,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -65,37 +66,48 @@ func Serializable(t testing.TB) string {
 	return Postgres(t) + "&options=-c%20default_transaction_isolation%3Dserializable"
 }
 
-var databases atomic.Int64
-
 // EmptyPostgres is a PostgreSQL database without a schema, dropped when the test ends.
 func EmptyPostgres(t testing.TB) string {
 	t.Helper()
-	server := os.Getenv("TEST_POSTGRES") //nolint:forbidigo // a test's setting, not the server's
-	if server == "" {
-		t.Skip("TEST_POSTGRES names no PostgreSQL server: run scripts/with-postgres go test …")
+	databaseURL, err := createPostgres(nil)
+	if errors.Is(err, errNoServer) {
+		t.Skip(err)
 	}
-	name := fmt.Sprintf("test_%d_%d", os.Getpid(), databases.Add(1))
-	admin(t, server, "CREATE DATABASE "+name)
-	t.Cleanup(func() { admin(t, server, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)") })
-	u, err := url.Parse(server)
 	if err != nil {
 		t.Fatal(err)
 	}
-	u.Path = "/" + name
-	return u.String()
+	t.Cleanup(func() {
+		if err := dropPostgres(databaseURL); err != nil {
+			t.Error(err)
+		}
+	})
+	return databaseURL
 }
 
-func admin(t testing.TB, server, statement string) {
-	t.Helper()
-	ctx := context.Background() // also when the test is over
+var databases atomic.Int64
+
+func newName() string { return fmt.Sprintf("test_%d_%d", os.Getpid(), databases.Add(1)) }
+
+// admin runs a statement on the server's own database.
+func admin(ctx context.Context, server, statement string) error {
 	conn, err := pgx.Connect(ctx, server)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
-	defer conn.Close(ctx)
-	if _, err := conn.Exec(ctx, statement); err != nil {
-		t.Fatal(err)
+	_, err = conn.Exec(ctx, statement)
+	return errors.Join(err, conn.Close(ctx))
+}
+
+func parse(databaseURL string) (*url.URL, error) { return url.Parse(databaseURL) }
+
+// withName is the URL of another database on a server.
+func withName(server, name string) (string, error) {
+	u, err := parse(server)
+	if err != nil {
+		return "", err
 	}
+	u.Path = "/" + name
+	return u.String(), nil
 }
 
 func migrated(t testing.TB, databaseURL string) string {
