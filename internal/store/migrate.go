@@ -21,14 +21,14 @@ var migrations embed.FS
 // Schema versions that a binary may meet.
 var (
 	ErrSchemaOld    = errors.New("the database schema is older than this program: run `sojourn migrate`")
-	ErrSchemaFuture = errors.New("the database schema is newer than this program: run a newer sojourn")
+	ErrSchemaFuture = errors.New("the database schema is too new for this program: run a newer sojourn")
 )
 
 // Migrate brings the schema of the database to this program's version, and answers the steps it took.
-// It refuses a database from the future.
+// It takes none, and succeeds, on a newer schema that still carries this program.
 func Migrate(ctx context.Context, databaseURL string) (steps int, err error) {
-	err = withProvider(databaseURL, func(p *goose.Provider) error {
-		if err := compare(ctx, p); err != nil && !errors.Is(err, ErrSchemaOld) {
+	err = withProvider(databaseURL, func(p *goose.Provider, db *sql.DB) error {
+		if err := compare(ctx, p, db); !errors.Is(err, ErrSchemaOld) {
 			return err
 		}
 		done, err := p.Up(ctx)
@@ -40,7 +40,7 @@ func Migrate(ctx context.Context, databaseURL string) (steps int, err error) {
 
 // CheckSchema reports ErrSchemaOld or ErrSchemaFuture when the database does not fit this program.
 func CheckSchema(ctx context.Context, databaseURL string) error {
-	return withProvider(databaseURL, func(p *goose.Provider) error { return compare(ctx, p) })
+	return withProvider(databaseURL, func(p *goose.Provider, db *sql.DB) error { return compare(ctx, p, db) })
 }
 
 // SchemaVersion is the version that this program brings a database to.
@@ -52,30 +52,44 @@ func SchemaVersion() (version int64, err error) {
 	return goose.NumericComponent(files[len(files)-1])
 }
 
-func compare(ctx context.Context, p *goose.Provider) error {
+func compare(ctx context.Context, p *goose.Provider, db *sql.DB) error {
 	have, err := p.GetDBVersion(ctx)
 	if err != nil {
 		return fmt.Errorf("read schema version: %w", err)
 	}
-	want, err := SchemaVersion()
+	return compareVersions(have, func() (oldest int64, err error) {
+		err = db.QueryRowContext(ctx, oldestProgram).Scan(&oldest)
+		return oldest, err
+	})
+}
+
+// oldestProgram reads the schema version of the oldest program that the schema carries.
+const oldestProgram = `SELECT MAX(oldest_program) FROM schema_compatibility`
+
+// compareVersions judges a schema version. A newer one than this program's is fine as long as it has not taken away
+// what this program uses: that is how old and new nodes serve side by side.
+func compareVersions(have int64, readOldest func() (int64, error)) error {
+	own, err := SchemaVersion()
 	if err != nil {
 		return err
 	}
-	return compareVersions(have, want)
-}
-
-func compareVersions(have, want int64) error {
-	switch {
-	case have < want:
-		return fmt.Errorf("%w (version %d, want %d)", ErrSchemaOld, have, want)
-	case have > want:
-		return fmt.Errorf("%w (version %d, know %d)", ErrSchemaFuture, have, want)
-	default:
+	if have < own {
+		return fmt.Errorf("%w (version %d, want %d)", ErrSchemaOld, have, own)
+	}
+	if have == own {
 		return nil
 	}
+	oldest, err := readOldest()
+	if err != nil {
+		return fmt.Errorf("read what the schema carries: %w", err)
+	}
+	if oldest > own {
+		return fmt.Errorf("%w (version %d for programs from %d on; this one has %d)", ErrSchemaFuture, have, oldest, own)
+	}
+	return nil
 }
 
-func withProvider(databaseURL string, do func(*goose.Provider) error) (err error) {
+func withProvider(databaseURL string, do func(*goose.Provider, *sql.DB) error) (err error) {
 	db, dialect, options, err := openForGoose(databaseURL)
 	if err != nil {
 		return err
@@ -89,7 +103,7 @@ func withProvider(databaseURL string, do func(*goose.Provider) error) (err error
 	if err != nil {
 		return err
 	}
-	return do(p)
+	return do(p, db)
 }
 
 // openForGoose opens the database through database/sql, which is what goose speaks. Nodes of a fleet that start

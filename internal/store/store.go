@@ -100,18 +100,14 @@ func (db *DB) Update(ctx context.Context, do func(tx Conn) error) error {
 	return db.engine.update(ctx, func(q querier) error { return do(Conn{q: q}) })
 }
 
-// Ready reports whether the database answers and its schema is this program's: nil, ErrUnavailable, ErrSchemaOld or
-// ErrSchemaFuture. It is cheap enough to be asked every second.
+// Ready reports whether the database answers and its schema carries this program: nil, ErrUnavailable, ErrSchemaOld
+// or ErrSchemaFuture. It is cheap enough to be asked every second.
 func (db *DB) Ready(ctx context.Context) error {
-	want, err := SchemaVersion()
-	if err != nil {
-		return err
-	}
 	have, err := one(ctx, db.Conn, scalar[int64], `SELECT MAX(version_id) FROM goose_db_version`)
 	if err != nil {
 		return err
 	}
-	return compareVersions(have, want)
+	return compareVersions(have, func() (int64, error) { return one(ctx, db.Conn, scalar[int64], oldestProgram) })
 }
 
 // Close waits for running transactions and closes the database.

@@ -387,8 +387,7 @@ func TestAClosedStoreSaysSo(t *testing.T) {
 }
 
 func TestSchemaVersions(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "odd name?#%20.db")
-	url := "sqlite:" + path
+	url := "sqlite:" + filepath.Join(t.TempDir(), "odd name?#%20.db")
 	if err := store.CheckSchema(t.Context(), url); !errors.Is(err, store.ErrSchemaOld) {
 		t.Errorf("an empty database: %v", err)
 	}
@@ -401,26 +400,39 @@ func TestSchemaVersions(t *testing.T) {
 	if err := store.CheckSchema(t.Context(), url); err != nil {
 		t.Errorf("a current database: %v", err)
 	}
-	openSQLite(t, path) // the same file, whatever its name
-	future(t, path)
-	if err := store.CheckSchema(t.Context(), url); !errors.Is(err, store.ErrSchemaFuture) {
-		t.Errorf("a database from the future: %v", err)
-	}
-	if _, err := store.Migrate(t.Context(), url); !errors.Is(err, store.ErrSchemaFuture) {
-		t.Errorf("migrating a database from the future: %v", err)
-	}
+	storetest.Open(t, url) // the same file, whatever its name
 }
 
-func future(t *testing.T, path string) {
-	t.Helper()
-	db, err := sql.Open("sqlite3", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	if _, err := db.Exec(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, TRUE)`); err != nil {
-		t.Fatal(err)
-	}
+// An upgrade first adds to the schema, which the old nodes do not mind, and later takes away what they used.
+func TestOldNodesServeUntilTheSchemaContracts(t *testing.T) {
+	storetest.EachEngine(t, func(t *testing.T, url string) {
+		db := storetest.Open(t, url)
+		insert(t, db, newSession("sess_1", "user_1", start))
+		verdicts := func() (ready, check, migrate error) {
+			_, migrate = store.Migrate(t.Context(), url)
+			return db.Ready(t.Context()), store.CheckSchema(t.Context(), url), migrate
+		}
+
+		storetest.Exec(t, url, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, TRUE)`,
+			`ALTER TABLE sessions ADD COLUMN from_the_future TEXT`, `CREATE TABLE futures (id TEXT PRIMARY KEY)`)
+		if ready, check, migrate := verdicts(); ready != nil || check != nil || migrate != nil {
+			t.Errorf("the schema has grown: ready %v, check %v, migrate %v", ready, check, migrate)
+		}
+		insert(t, db, newSession("sess_2", "user_1", start))
+		if found, err := db.Sessions(t.Context(), store.SessionFilter{UserID: "user_1"}, start, 10, 0); err != nil || len(found) != 2 {
+			t.Errorf("an old program on the grown schema finds %d sessions, %v", len(found), err)
+		}
+
+		storetest.Exec(t, url, `UPDATE schema_compatibility SET oldest_program = 99999`)
+		for name, err := range map[string]error{"ready": db.Ready(t.Context()), "check": store.CheckSchema(t.Context(), url)} {
+			if !errors.Is(err, store.ErrSchemaFuture) {
+				t.Errorf("%s, on a schema that has taken something away: %v", name, err)
+			}
+		}
+		if _, err := store.Migrate(t.Context(), url); !errors.Is(err, store.ErrSchemaFuture) {
+			t.Errorf("migrating it: %v", err)
+		}
+	})
 }
 
 func TestOtherDatabasesAreRefusedWithoutTheirPassword(t *testing.T) {
@@ -467,18 +479,6 @@ func TestListsWalkAnIndex(t *testing.T) {
 		if !strings.Contains(plan, c.index) || strings.Contains(plan, "TEMP B-TREE") {
 			t.Errorf("%s: %s", name, plan)
 		}
-	}
-}
-
-func TestReadyMeansThatTheSchemaFits(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "test.db")
-	db := openSQLite(t, path)
-	if err := db.Ready(t.Context()); err != nil {
-		t.Errorf("a current database: %v", err)
-	}
-	future(t, path)
-	if err := db.Ready(t.Context()); !errors.Is(err, store.ErrSchemaFuture) {
-		t.Errorf("migrated by a newer program meanwhile: %v", err)
 	}
 }
 
