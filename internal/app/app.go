@@ -4,11 +4,9 @@
 package app
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/segmentio/ksuid"
@@ -83,32 +81,3 @@ func NewID(prefix string) string { return prefix + ksuid.New().String() }
 
 // now is the present in the precision that is stored: milliseconds.
 func (a *App) now() time.Time { return a.Now().UTC().Truncate(time.Millisecond) }
-
-// snapshot caches a read for at most snapshotAge, for values whose staleness breaks no promise.
-type snapshot[T any] struct {
-	mu    sync.Mutex
-	at    time.Time
-	value T
-}
-
-const snapshotAge = time.Second
-
-func (s *snapshot[T]) get(ctx context.Context, now time.Time, load func(context.Context) (T, error)) (T, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if age := now.Sub(s.at); !s.at.IsZero() && age >= 0 && age < snapshotAge {
-		return s.value, nil
-	}
-	value, err := load(ctx)
-	if err != nil {
-		return value, err
-	}
-	s.value, s.at = value, now
-	return value, nil
-}
-
-func (s *snapshot[T]) forget() {
-	s.mu.Lock()
-	s.at = time.Time{}
-	s.mu.Unlock()
-}

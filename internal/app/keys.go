@@ -38,6 +38,7 @@ func (a *App) loadKeys(ctx context.Context, now time.Time) (keySet, error) {
 	if err != nil {
 		return keySet{}, err
 	}
+	before := a.keys.last().opened
 	set := keySet{opened: map[string]token.Key{}}
 	var published []token.Key
 	signing := -1
@@ -45,7 +46,7 @@ func (a *App) loadKeys(ctx context.Context, now time.Time) (keySet, error) {
 		if !k.RetiredAt.IsZero() {
 			continue
 		}
-		opened, ok := a.keys.value.opened[k.ID]
+		opened, ok := before[k.ID]
 		if !ok {
 			if opened, err = a.openKey(k); err != nil {
 				return keySet{}, err

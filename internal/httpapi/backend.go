@@ -1,11 +1,13 @@
 package httpapi
 
 import (
+	"context"
 	"encoding/binary"
 	"encoding/hex"
 	"math/rand/v2"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/sojourn-auth/sojourn/api"
 	"github.com/sojourn-auth/sojourn/internal/app"
@@ -72,7 +74,11 @@ func limited(a *app.App, r *http.Request) error {
 	return answer
 }
 
-// traced gives every request its trace id, which is also in its answer and in the log.
+// requestTimeout bounds what a request may wait for: a connection to the database, a lock, a statement. Its caller is
+// told 503 then, instead of piling up behind a database that hangs.
+const requestTimeout = 10 * time.Second
+
+// traced gives every request its deadline and its trace id, which is also in its answer and in the log.
 func traced(a *app.App, next http.Handler) http.Handler {
 	next = logged(a, next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -81,7 +87,9 @@ func traced(a *app.App, next http.Handler) http.Handler {
 		h["Clerk-Trace-Id"] = []string{trace}
 		h["X-Clerk-Trace-Id"] = []string{trace}
 		h["X-Content-Type-Options"] = noSniff
-		next.ServeHTTP(w, withInfo(r, &requestInfo{trace: trace, version: APIVersions[0]}))
+		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
+		defer cancel()
+		next.ServeHTTP(w, withInfo(ctx, r, &requestInfo{trace: trace, version: APIVersions[0]}))
 	})
 }
 

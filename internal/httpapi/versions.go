@@ -70,8 +70,8 @@ type requestInfo struct {
 
 type infoKey struct{}
 
-func withInfo(r *http.Request, info *requestInfo) *http.Request {
-	return r.WithContext(context.WithValue(r.Context(), infoKey{}, info))
+func withInfo(ctx context.Context, r *http.Request, info *requestInfo) *http.Request {
+	return r.WithContext(context.WithValue(ctx, infoKey{}, info))
 }
 
 func infoOf(r *http.Request) *requestInfo {
