@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sojourn-auth/sojourn/internal/app"
+	"github.com/sojourn-auth/sojourn/internal/store/storetest"
 )
 
 // row is one thing that the Backend API promises. It runs on a server of its own, with the people of people_test.go,
@@ -43,18 +44,28 @@ func conform(t *testing.T, rows []row) {
 		for _, version := range versions {
 			t.Run(strings.TrimSuffix(r.name+"@"+version, "@"), func(t *testing.T) {
 				t.Parallel()
-				r.run(t, version)
+				r.run(t, r.world(t), version)
+			})
+		}
+		if r.status < 300 && storetest.Engine() == storetest.EnginePostgres {
+			t.Run(r.name+"@lost races", func(t *testing.T) {
+				t.Parallel()
+				r.runLosingRaces(t, versions[len(versions)-1])
 			})
 		}
 	}
 }
 
-func (r row) run(t *testing.T, version string) {
-	given := r.given
-	if given == nil {
-		given = func(*world) {}
+// world is what the row runs on.
+func (r row) world(t *testing.T, options ...func(*world)) *world {
+	if r.given != nil {
+		options = append(options, r.given)
 	}
-	w := servePeopled(t, given)
+	return servePeopled(t, options...)
+}
+
+func (r row) run(t *testing.T, w *world, version string) {
+	t.Helper()
 	w.version = version
 	method, path, _ := strings.Cut(r.do, " ")
 	a := w.send(t, request{method: method, path: path, body: r.body, header: r.header})

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/sojourn-auth/sojourn/internal/app"
+	"github.com/sojourn-auth/sojourn/internal/faultproxy"
 	"github.com/sojourn-auth/sojourn/internal/httpapi"
 	"github.com/sojourn-auth/sojourn/internal/secret"
 	"github.com/sojourn-auth/sojourn/internal/session"
@@ -196,6 +197,22 @@ func startWorld(t testing.TB, template *storetest.Template, options []func(*worl
 		w.checkLog(t)
 	})
 	return w
+}
+
+// behindProxy puts a proxy between a world and its PostgreSQL.
+func (w *world) behindProxy(t testing.TB) *faultproxy.Proxy {
+	t.Helper()
+	proxy := faultproxy.Start(t, w.database)
+	direct := w.app.Store
+	db, err := store.Open(bg, proxy.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.app.Store = db
+	if err := direct.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return proxy
 }
 
 // request is what a test sends. A header "-" is not sent.
