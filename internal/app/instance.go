@@ -48,6 +48,9 @@ func (a *App) Create(ctx context.Context) (created bool, err error) {
 	}
 	id := a.NewID("ins_")
 	err = a.Store.Update(ctx, func(tx store.Conn) error {
+		if err := refuseImport(ctx, tx); err != nil {
+			return err
+		}
 		kept, err := tx.AddSetting(ctx, settingInstanceID, id)
 		if created = kept == id; err != nil || !created {
 			return err
@@ -61,7 +64,7 @@ func (a *App) Create(ctx context.Context) (created bool, err error) {
 func (a *App) Load(ctx context.Context) error {
 	id, err := a.Store.Setting(ctx, settingInstanceID)
 	if errors.Is(err, store.ErrNotFound) {
-		return errors.New("the database holds no instance yet: run `sojourn migrate`")
+		return a.noInstance(ctx)
 	}
 	if err != nil {
 		return err
@@ -70,6 +73,16 @@ func (a *App) Load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := a.checkMaster(check); err != nil {
+		return err
+	}
+	a.instance = Instance{ID: id}
+	_, err = a.keyring(ctx)
+	return err
+}
+
+// checkMaster refuses a master key other than the one that sealed check, which is hex.
+func (a *App) checkMaster(check string) error {
 	sealed, err := hex.DecodeString(check)
 	if err != nil {
 		return fmt.Errorf("read master key check: %w", err)
@@ -77,9 +90,7 @@ func (a *App) Load(ctx context.Context) error {
 	if _, err := a.Master.Open(sealed, settingMasterKey); err != nil {
 		return ErrMasterKey
 	}
-	a.instance = Instance{ID: id}
-	_, err = a.keyring(ctx)
-	return err
+	return nil
 }
 
 // InstanceID is the id of the loaded instance.

@@ -50,12 +50,8 @@ func (a *App) CountUsers(ctx context.Context, req *api.CountUsers) (*api.Count, 
 // CreateUser makes a user. Nothing is required of them: a user may have no identifier and no password.
 func (a *App) CreateUser(ctx context.Context, req *api.CreateUser) (*api.User, error) {
 	now := a.now()
-	u := store.User{
-		ID: a.NewID("user_"), PublicMetadata: noMetadata, PrivateMetadata: noMetadata, UnsafeMetadata: noMetadata,
-		DeleteSelfEnabled: true, CreateOrgEnabled: true, Banned: req.Banned.Or(false), Locked: req.Locked.Or(false),
-		CreatedAt: now, UpdatedAt: now,
-	}
-	if err := createdProfile(req).apply(&u); err != nil {
+	u, err := a.newUser(req, now)
+	if err != nil {
 		return nil, err
 	}
 	ids, err := a.newIdentifiers(req, &u, now)
@@ -70,7 +66,26 @@ func (a *App) CreateUser(ctx context.Context, req *api.CreateUser) (*api.User, e
 		return nil, err
 	}
 	setPassword(&u, digest, now)
-	err = a.Store.Update(ctx, func(tx store.Conn) error {
+	if err := a.insertUser(ctx, u, ids); err != nil {
+		return nil, err
+	}
+	return a.userView(u, ids), nil
+}
+
+// newUser is the user that a request describes, without identifiers and password.
+func (a *App) newUser(req *api.CreateUser, now time.Time) (store.User, error) {
+	u := store.User{
+		ID: a.NewID("user_"), PublicMetadata: noMetadata, PrivateMetadata: noMetadata, UnsafeMetadata: noMetadata,
+		DeleteSelfEnabled: true, CreateOrgEnabled: true, Banned: req.Banned.Or(false), Locked: req.Locked.Or(false),
+		CreatedAt: now, UpdatedAt: now,
+	}
+	err := createdProfile(req).apply(&u)
+	return u, err
+}
+
+// insertUser writes a new user with their identifiers, or names what belongs to somebody else.
+func (a *App) insertUser(ctx context.Context, u store.User, ids []store.Identifier) error {
+	return a.Store.Update(ctx, func(tx store.Conn) error {
 		if err := checkUnique(ctx, tx, u); err != nil {
 			return err
 		}
@@ -84,10 +99,6 @@ func (a *App) CreateUser(ctx context.Context, req *api.CreateUser) (*api.User, e
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return a.userView(u, ids), nil
 }
 
 // GetUser finds a user.
