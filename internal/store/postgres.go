@@ -137,9 +137,29 @@ func (e *postgres) exec(ctx context.Context, sql string, args []any) (n int64, e
 
 func (e *postgres) update(ctx context.Context, do func(querier) error) error {
 	return retry(ctx, func() error {
-		return pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error { return do(pgxQuerier{tx}) })
+		tx, err := e.pool.Begin(ctx)
+		if err != nil {
+			return err
+		}
+		if err := do(pgxQuerier{tx}); err != nil {
+			_ = tx.Rollback(ctx) // there is an error to tell already, and a connection that is left closes
+			return err
+		}
+		return committed(tx.Commit(ctx))
 	})
 }
+
+// committed reads how a commit ended. Only the server can say that it did not take place: pgx calls some failures safe
+// to retry that come after the server has been asked (BeginFunc does so for a connection that was cut then).
+func committed(err error) error {
+	if _, told := errors.AsType[*pgconn.PgError](err); err == nil || told {
+		return err
+	}
+	return fmt.Errorf("%w: %w", errUnknown, err)
+}
+
+// errUnknown keeps a transaction from being run again that may have taken place.
+var errUnknown = fmt.Errorf("%w: cut off in a commit, which may have taken place", ErrUnavailable)
 
 func (e *postgres) close() error {
 	e.pool.Close()
@@ -176,7 +196,7 @@ const (
 
 // again reports whether an attempt surely changed nothing and may simply be made again.
 func again(err error) bool {
-	if err == nil || errors.Is(err, errDelivered) {
+	if err == nil || errors.Is(err, errDelivered) || errors.Is(err, errUnknown) {
 		return false
 	}
 	if told, ok := errors.AsType[*pgconn.PgError](err); ok {
