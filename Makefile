@@ -36,7 +36,7 @@ fmt: ## format every Go file as lint wants it
 	$(LINT) fmt ./...
 
 bench: ## measure the server beside the machine's limits, then the benchmarks in Go (BENCH=Mint chooses some)
-	$(GO) run ./bench $(BENCHFLAGS)
+	POSTGRES_FSYNC=on scripts/with-postgres $(GO) run ./bench $(BENCHFLAGS)
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
 fuzz: ## run every fuzz target for FUZZTIME (20s)

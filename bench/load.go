@@ -5,42 +5,32 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/sojourn-auth/sojourn/internal/store"
 )
 
-type request struct{ method, path, body string }
-
-// load makes requests for a while, over connections that stay open, and measures the server's CPU time meanwhile.
-func load(ctx context.Context, p *process, o options, next func(i int) request) (sample, error) {
-	transport := &http.Transport{MaxIdleConnsPerHost: o.connections}
-	defer transport.CloseIdleConnections()
-	client := &http.Client{Transport: transport, Timeout: 10 * time.Second}
-	before, err := p.cpu()
+// together calls one over and over, n at a time, for a while, and measures the CPU time that used tells meanwhile.
+func together(n int, d time.Duration, used func() (time.Duration, error), one func() error) (sample, error) {
+	before, err := used()
 	if err != nil {
 		return sample{}, err
 	}
 	var (
 		wg     sync.WaitGroup
-		n      atomic.Int64
 		failed atomic.Pointer[error]
 		mu     sync.Mutex
 		took   []time.Duration
 	)
 	began := time.Now()
-	for range o.connections {
+	for range n {
 		wg.Go(func() {
 			var mine []time.Duration
-			for time.Since(began) < o.duration && failed.Load() == nil {
+			for time.Since(began) < d && failed.Load() == nil {
 				at := time.Now()
-				if err := do(ctx, client, p, next(int(n.Add(1)))); err != nil {
+				if err := one(); err != nil {
 					failed.Store(&err)
 				}
 				mine = append(mine, time.Since(at))
@@ -52,7 +42,7 @@ func load(ctx context.Context, p *process, o options, next func(i int) request) 
 	}
 	wg.Wait()
 	elapsed := time.Since(began)
-	after, err := p.cpu()
+	after, err := used()
 	if err != nil {
 		return sample{}, err
 	}
@@ -61,9 +51,19 @@ func load(ctx context.Context, p *process, o options, next func(i int) request) 
 	}
 	slices.Sort(took)
 	return sample{
-		cpu: (after - before) / time.Duration(n.Load()), rate: float64(n.Load()) / elapsed.Seconds(),
+		cpu: (after - before) / time.Duration(len(took)), rate: float64(len(took)) / elapsed.Seconds(),
 		p50: took[len(took)/2], p99: took[len(took)*99/100],
 	}, nil
+}
+
+type request struct{ method, path, body string }
+
+// load makes requests for a while, over connections that stay open, and measures the server's CPU time meanwhile.
+func load(ctx context.Context, p *process, o options, next func() request) (sample, error) {
+	transport := &http.Transport{MaxIdleConnsPerHost: o.connections}
+	defer transport.CloseIdleConnections()
+	client := &http.Client{Transport: transport, Timeout: 10 * time.Second}
+	return together(o.connections, o.duration, p.cpu, func() error { return do(ctx, client, p, next()) })
 }
 
 func do(ctx context.Context, client *http.Client, p *process, r request) error {
@@ -87,33 +87,4 @@ func do(ctx context.Context, client *http.Client, p *process, r request) error {
 		return fmt.Errorf("%s %s: %d", r.method, r.path, res.StatusCode)
 	}
 	return nil
-}
-
-// rawCommits is one row for each commit, one after the other, on the store's own settings.
-func rawCommits(ctx context.Context, d time.Duration) sample {
-	dir, err := os.MkdirTemp("", "sojourn-commits")
-	if err != nil {
-		fatal(err)
-	}
-	defer os.RemoveAll(dir)
-	url := "sqlite:" + filepath.Join(dir, "raw.db")
-	if _, err := store.Migrate(ctx, url); err != nil {
-		fatal(err)
-	}
-	db, err := store.Open(ctx, url)
-	if err != nil {
-		fatal(err)
-	}
-	n, began, cpu := 0, time.Now(), ownCPU()
-	for ; time.Since(began) < d; n++ {
-		name := fmt.Sprint(n)
-		if err := db.Update(ctx, func(tx store.Conn) error { return tx.SetSetting(ctx, name, name) }); err != nil {
-			fatal(err)
-		}
-	}
-	s := sample{cpu: (ownCPU() - cpu) / time.Duration(n), rate: float64(n) / time.Since(began).Seconds()}
-	if err := db.Close(); err != nil {
-		fatal(err)
-	}
-	return s
 }

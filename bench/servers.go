@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"os"
 	"os/exec"
@@ -16,9 +15,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
-
-	"github.com/sojourn-auth/sojourn/internal/session"
-	"github.com/sojourn-auth/sojourn/internal/store"
 )
 
 type binary struct{ dir, path string }
@@ -70,19 +66,10 @@ func startBare(ctx context.Context) (*process, error) {
 	return p, nil
 }
 
-const perUser = 10 // sessions
-
-// startSojourn fills a database with n sessions, and starts the server on it.
-func startSojourn(ctx context.Context, bin binary, n int) (*process, error) {
-	dir := filepath.Join(bin.dir, fmt.Sprintf("data-%d", n))
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
-	}
-	if err := fill(ctx, "sqlite:"+filepath.Join(dir, "sojourn.db"), n); err != nil {
-		return nil, err
-	}
+// startSojourn starts the server on a database with n sessions; its keys go into dir.
+func startSojourn(ctx context.Context, bin binary, dir, databaseURL string, n int) (*process, error) {
 	command := func() *exec.Cmd {
-		cmd := exec.CommandContext(ctx, bin.path, "dev", "--json", "--data-dir", dir, "--backend-addr", "127.0.0.1:0", "--frontend-addr", "127.0.0.1:0", "--log-level", "warn") //nolint:gosec // our own program
+		cmd := exec.CommandContext(ctx, bin.path, "dev", "--json", "--data-dir", dir, "--database-url", databaseURL, "--backend-addr", "127.0.0.1:0", "--frontend-addr", "127.0.0.1:0", "--log-level", "warn") //nolint:gosec // our own program
 		cmd.Stderr = os.Stderr
 		return cmd
 	}
@@ -155,50 +142,4 @@ func (p *process) cpu() (time.Duration, error) {
 		total += time.Duration(ns)
 	}
 	return total, nil
-}
-
-func sessionID(i int) string { return fmt.Sprintf("sess_%027d", i) }
-func userID(i int) string    { return fmt.Sprintf("user_%027d", i) }
-
-// session is a random session of the first half; the second half is there to be revoked.
-func (p *process) session(int) string { return sessionID(rand.IntN(p.total / 2)) } //nolint:gosec // no secret
-
-// doomed is a session that has not been revoked yet, as long as there are any.
-func (p *process) doomed() string {
-	return sessionID(p.total - 1 - int(p.dead.Add(1))%(p.total/2))
-}
-
-func (p *process) user(int) string { return userID(rand.IntN(p.total / 2 / perUser)) } //nolint:gosec // no secret
-
-// fill writes n sessions, perUser for each user, in large transactions.
-func fill(ctx context.Context, url string, n int) error {
-	if _, err := store.Migrate(ctx, url); err != nil {
-		return err
-	}
-	db, err := store.Open(ctx, url)
-	if err != nil {
-		return err
-	}
-	const batch = 10_000
-	began := time.Now().UTC().Truncate(time.Millisecond).Add(-time.Hour)
-	lifetimes := session.Lifetimes{Max: session.DefaultMax, Abandon: session.DefaultAbandon}
-	for from := 0; from < n && err == nil; from += batch {
-		err = db.Update(ctx, func(tx store.Conn) error {
-			for i := from; i < min(n, from+batch); i++ {
-				if i%perUser == 0 {
-					user := store.User{ID: userID(i / perUser), CreatedAt: began, UpdatedAt: began, PublicMetadata: []byte("{}"), PrivateMetadata: []byte("{}"), UnsafeMetadata: []byte("{}")}
-					if err := tx.InsertUser(ctx, user); err != nil {
-						return err
-					}
-				}
-				// The sessions of a user are spread over the table, as they are in life.
-				s := session.New(sessionID(i), userID(i%(n/perUser)), fmt.Sprintf("client_%027d", i), began.Add(time.Duration(i)*time.Millisecond), lifetimes)
-				if err := tx.InsertSession(ctx, s); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	}
-	return errors.Join(err, db.Close())
 }
