@@ -269,14 +269,22 @@ func planCases(n int) []planCase {
 		{name: "users, far on", indexes: "users_created", do: users(store.UserFilter{}, newest, nil, 500, 1000)},
 		{name: "users, oldest first", indexes: "users_created", do: users(store.UserFilter{}, store.UserOrder{By: store.ByCreation}, nil, 10, 0)},
 		{name: "users after a user", indexes: "users_created", do: users(store.UserFilter{}, newest, &store.User{ID: user, CreatedAt: start.Add(-planRetention / 2)}, 10, 0)},
-		{name: "users with an address", indexes: "identifiers_lookup users_pkey", sorts: "the few whose addresses these are",
-			do: users(store.UserFilter{Emails: []string{"a@example.com", "b@example.com"}}, newest, nil, 10, 0)},
-		{name: "users with a username", indexes: "users_username", sorts: "the few whose usernames these are",
-			do: users(store.UserFilter{Usernames: []string{"a", "b"}}, newest, nil, 10, 0)},
-		{name: "users with an id", indexes: "users_pkey", sorts: "the few whose ids these are",
-			do: users(store.UserFilter{IDs: store.Choice{Among: []string{user, "user_x"}}}, newest, nil, 10, 0)},
-		{name: "users with an external id", indexes: "users_external_id", sorts: "the few whose ids these are",
-			do: users(store.UserFilter{ExternalIDs: store.Choice{Among: []string{"a", "b"}}}, newest, nil, 10, 0)},
+		{
+			name: "users with an address", indexes: "identifiers_lookup users_pkey", sorts: "the few whose addresses these are",
+			do: users(store.UserFilter{Emails: []string{"a@example.com", "b@example.com"}}, newest, nil, 10, 0),
+		},
+		{
+			name: "users with a username", indexes: "users_username", sorts: "the few whose usernames these are",
+			do: users(store.UserFilter{Usernames: []string{"a", "b"}}, newest, nil, 10, 0),
+		},
+		{
+			name: "users with an id", indexes: "users_pkey", sorts: "the few whose ids these are",
+			do: users(store.UserFilter{IDs: store.Choice{Among: []string{user, "user_x"}}}, newest, nil, 10, 0),
+		},
+		{
+			name: "users with an external id", indexes: "users_external_id", sorts: "the few whose ids these are",
+			do: users(store.UserFilter{ExternalIDs: store.Choice{Among: []string{"a", "b"}}}, newest, nil, 10, 0),
+		},
 
 		{name: "session by id", indexes: "sessions_pkey", do: func(ctx context.Context, c store.Conn) { _, _ = c.Session(ctx, "sess_1") }},
 		{name: "user by id", indexes: "users_pkey", do: func(ctx context.Context, c store.Conn) { _, _ = c.User(ctx, user) }},
@@ -287,8 +295,10 @@ func planCases(n int) []planCase {
 			_, _ = c.Identifier(ctx, store.EmailAddress, "idn_1")
 		}},
 		{name: "identifiers of a user", indexes: "identifiers_user", do: func(ctx context.Context, c store.Conn) { _, _ = c.Identifiers(ctx, user) }},
-		{name: "identifiers of a page of users", indexes: "identifiers_user", sorts: "those of one page, in the order of each user",
-			do: func(ctx context.Context, c store.Conn) { _, _ = c.Identifiers(ctx, user, "user_x", "user_y") }},
+		{
+			name: "identifiers of a page of users", indexes: "identifiers_user", sorts: "those of one page, in the order of each user",
+			do: func(ctx context.Context, c store.Conn) { _, _ = c.Identifiers(ctx, user, "user_x", "user_y") },
+		},
 		{name: "ticket by id", indexes: "tickets_pkey", do: func(ctx context.Context, c store.Conn) { _, _ = c.Ticket(ctx, store.SignInToken, "sit_1") }},
 
 		{name: "signing in", indexes: "users_pkey", do: func(ctx context.Context, c store.Conn) { _, _ = c.UserSignedIn(ctx, user, start) }},
@@ -329,8 +339,10 @@ func planCases(n int) []planCase {
 		cases = append(cases,
 			planCase{name: string(status) + " sessions of a user", indexes: "sessions_user sessions_expiry", do: sessions(store.SessionFilter{UserID: user, Status: status}, 10, 0)},
 			planCase{name: string(status) + " sessions of a client", indexes: "sessions_client", do: sessions(store.SessionFilter{ClientID: client, Status: status}, 10, 0)},
-			planCase{name: string(status) + " sessions", indexes: "sessions_created", all: "where a status is rare, no index knows its newest",
-				do: sessions(store.SessionFilter{Status: status}, 10, 0)},
+			planCase{
+				name: string(status) + " sessions", indexes: "sessions_created", all: "where a status is rare, no index knows its newest",
+				do: sessions(store.SessionFilter{Status: status}, 10, 0),
+			},
 		)
 	}
 	return cases
