@@ -257,7 +257,7 @@ func (u *person) list() {
 func (u *person) resolveLists() {
 	slots := map[string]uint{}
 	for slot, id := range u.sessions {
-		slots[id] = uint(slot) //nolint:gosec // below fleetSlots
+		slots[id] = uint(slot)
 	}
 	for i, ids := range u.listed {
 		var active uint64
