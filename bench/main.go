@@ -55,11 +55,14 @@ func run(ctx context.Context, o options) (err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(bin.dir)) }()
 	fmt.Printf("%s, %d CPUs, %s/%s; %d rounds of %v, %d connections, medians\n\n", runtime.Version(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, o.rounds, o.duration, o.connections)
 
-	plain, err := startBare(ctx)
-	if err != nil {
+	m := machine{}
+	if m.sign, err = newSigning(); err != nil {
 		return err
 	}
-	defer plain.stop()
+	if m.plain, err = startBare(ctx); err != nil {
+		return err
+	}
+	defer m.plain.stop()
 	engines := []engine{&sqlite{dir: bin.dir}}
 	if server := os.Getenv("TEST_POSTGRES"); server != "" {
 		engines = append(engines, &postgres{server: server})
@@ -69,7 +72,7 @@ func run(ctx context.Context, o options) (err error) {
 	var all []*target
 	for _, e := range engines {
 		var t *target
-		if t, err = startTarget(ctx, bin, e, o); err != nil {
+		if t, err = startTarget(ctx, bin, m, e, o); err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, t.close(ctx)) }()
@@ -77,7 +80,7 @@ func run(ctx context.Context, o options) (err error) {
 	}
 	r := results{}
 	for range o.rounds {
-		if err := r.round(ctx, o, plain, all); err != nil {
+		if err := r.round(ctx, o, all); err != nil {
 			return err
 		}
 	}
@@ -85,16 +88,9 @@ func run(ctx context.Context, o options) (err error) {
 	return nil
 }
 
-// round makes each measurement once, those that are compared close together.
-func (r results) round(ctx context.Context, o options, plain *process, all []*target) error {
-	sign, err := newSigning()
-	if err != nil {
-		return err
-	}
-	measurements := []measurement{
-		{key{name: "rsa"}, func() (sample, error) { return together(1, o.duration, ownCPU, sign) }},
-		{key{name: "bare"}, func() (sample, error) { return load(ctx, plain, o, func() request { return request{"GET", "/", ""} }) }},
-	}
+// round makes each measurement once.
+func (r results) round(ctx context.Context, o options, all []*target) error {
+	var measurements []measurement
 	for _, t := range all {
 		measurements = append(measurements, t.measurements(ctx, o)...)
 	}

@@ -10,8 +10,15 @@ import (
 // target is the server on a small and on a large database of one engine, beside what the engine does by itself.
 type target struct {
 	engine
+	machine
 	limits       []limit
 	small, large *process
+}
+
+// machine is what any server is bound by, whatever its database.
+type machine struct {
+	sign  func() error
+	plain *process // serves the bare handler
 }
 
 // engine is a kind of database.
@@ -33,15 +40,18 @@ type limit struct {
 	one     func(context.Context) error
 }
 
+// The names of what others are compared with.
 const (
-	rawRead   = "raw read"   // of one row by its primary key
-	rawCommit = "raw commit" // of one row, durable
+	rawRSA     = "raw RSA-2048 signature"
+	rawHandler = "raw net/http JSON handler"
+	rawRead    = "raw read"   // of one row by its primary key
+	rawCommit  = "raw commit" // of one row, durable
 )
 
 const smallSessions = 1_000
 
-func startTarget(ctx context.Context, bin binary, e engine, o options) (*target, error) {
-	t := &target{engine: e}
+func startTarget(ctx context.Context, bin binary, m machine, e engine, o options) (*target, error) {
+	t := &target{engine: e, machine: m}
 	largeURL, err := t.serve(ctx, bin, &t.large, "large", o.sessions)
 	if err == nil {
 		_, err = t.serve(ctx, bin, &t.small, "small", smallSessions)
@@ -85,28 +95,27 @@ func (t *target) close(ctx context.Context) error {
 	return t.engine.close(ctx)
 }
 
-// measurements are one round's.
+// measurements are one round's; what is compared lies close together.
 func (t *target) measurements(ctx context.Context, o options) []measurement {
 	var all []measurement
-	for _, l := range t.limits {
-		all = append(all, measurement{key{t.name(), l.name}, func() (sample, error) {
-			return together(l.callers, o.duration, ownCPU, func() error { return l.one(ctx) })
+	raw := func(name string, callers int, one func(context.Context) error) {
+		all = append(all, measurement{key{t.name(), name}, func() (sample, error) {
+			return together(callers, o.duration, ownCPU, func() error { return one(ctx) })
 		}})
 	}
-	small, large := t.small, t.large
-	for _, m := range []struct {
-		name   string
-		server *process
-		next   func() request
-	}{
-		{"get", large, func() request { return request{"GET", "/v1/sessions/" + large.session(), ""} }},
-		{"mint", large, func() request { return request{"POST", "/v1/sessions/" + large.session() + "/tokens", ""} }},
-		{"list", large, func() request { return request{"GET", "/v1/sessions?user_id=" + large.user(), ""} }},
-		{"list1k", small, func() request { return request{"GET", "/v1/sessions?user_id=" + small.user(), ""} }},
-		{"create", large, func() request { return request{"POST", "/v1/sessions", `{"user_id":"` + large.user() + `"}`} }},
-		{"revoke", large, func() request { return request{"POST", "/v1/sessions/" + large.doomed() + "/revoke", ""} }},
-	} {
-		all = append(all, measurement{key{t.name(), m.name}, func() (sample, error) { return load(ctx, m.server, o, m.next) }})
+	served := func(name string, p *process, next func() request) {
+		all = append(all, measurement{key{t.name(), name}, func() (sample, error) { return load(ctx, p, o, next) }})
 	}
+	raw(rawRSA, 1, func(context.Context) error { return t.sign() })
+	served("mint", t.large, func() request { return request{"POST", "/v1/sessions/" + t.large.session() + "/tokens", ""} })
+	served(rawHandler, t.plain, func() request { return request{"GET", "/", ""} })
+	served("get", t.large, func() request { return request{"GET", "/v1/sessions/" + t.large.session(), ""} })
+	served("list", t.large, func() request { return request{"GET", "/v1/sessions?user_id=" + t.large.user(), ""} })
+	served("list1k", t.small, func() request { return request{"GET", "/v1/sessions?user_id=" + t.small.user(), ""} })
+	for _, l := range t.limits {
+		raw(l.name, l.callers, l.one)
+	}
+	served("create", t.large, func() request { return request{"POST", "/v1/sessions", `{"user_id":"` + t.large.user() + `"}`} })
+	served("revoke", t.large, func() request { return request{"POST", "/v1/sessions/" + t.large.doomed() + "/revoke", ""} })
 	return all
 }
