@@ -20,12 +20,12 @@ import (
 	"github.com/sojourn-auth/sojourn/internal/store/storetest"
 )
 
-// planSessions is how many sessions the tables are planned for: PLAN_SESSIONS, or 100,000.
-func planSessions(t *testing.T) int {
+// planSessions is how many sessions the tables are filled with: PLAN_SESSIONS, or what shows the plans of many.
+func planSessions(t *testing.T, otherwise int) int {
 	t.Helper()
 	text := os.Getenv("PLAN_SESSIONS")
 	if text == "" {
-		return 100_000
+		return otherwise
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil {
@@ -48,8 +48,8 @@ type planCase struct {
 // them, should an operator run ANALYZE. PostgreSQL makes a plan for the values at hand, and after some uses of the
 // prepared statement may change to one for all values.
 func TestPlansWalkIndexes(t *testing.T) {
-	n := planSessions(t)
 	t.Run("sqlite", func(t *testing.T) {
+		n := planSessions(t, 10_000)
 		url := storetest.SQLite(t)
 		path, _ := strings.CutPrefix(url, "sqlite:")
 		db, err := sql.Open("sqlite3", "file:"+path)
@@ -65,6 +65,7 @@ func TestPlansWalkIndexes(t *testing.T) {
 		t.Run("with statistics", check)
 	})
 	t.Run("postgres", func(t *testing.T) {
+		n := planSessions(t, 100_000)
 		url := storetest.Postgres(t)
 		fillForPlans(t, url, n)
 		conn, err := pgx.Connect(t.Context(), url)
@@ -238,7 +239,7 @@ func planID(prefix string, i int) string { return fmt.Sprintf("%s_%d", prefix, 1
 
 // planCases are asked of a database of n sessions; see fillForPlans.
 func planCases(n int) []planCase {
-	user, client := planID("user", n/planPerUser/2), planID("client", n/2)
+	user, client := planID("user", n/planPerUser/2+1), planID("client", n/2) // one with about ten sessions
 	old := start.Add(-planRetention)
 	sessions := func(f store.SessionFilter, limit, offset int64) func(context.Context, store.Conn) {
 		return func(ctx context.Context, c store.Conn) { _, _ = c.Sessions(ctx, f, start, limit, offset) }
