@@ -24,12 +24,16 @@ type commands struct {
 
 	ConfigFile kong.ConfigFlag `name:"config" env:"SOJOURN_CONFIG" help:"Config file in YAML: names of flags and their values." placeholder:"FILE"`
 
-	Dev        devCommand     `cmd:"" help:"Run a development server: no configuration, everything missing is made."`
-	Serve      serveCommand   `cmd:"" help:"Run a production server: nothing is made silently."`
-	Migrate    migrateCommand `cmd:"" name:"migrate" help:"Create the database, or bring its schema up to date."`
-	ShowConfig configCommand  `cmd:"" name:"config" help:"Print the effective settings, secrets redacted."`
-	Keys       keysCommand    `cmd:"" help:"List, rotate, retire and export the signing keys."`
-	Version    versionCommand `cmd:"" help:"Print the version of this program and of its database schema."`
+	Dev         devCommand         `cmd:"" help:"Run a development server: no configuration, everything missing is made."`
+	Serve       serveCommand       `cmd:"" help:"Run a production server: nothing is made silently."`
+	Migrate     migrateCommand     `cmd:"" name:"migrate" help:"Create the database, or bring its schema up to date."`
+	ShowConfig  configCommand      `cmd:"" name:"config" help:"Print the effective settings, secrets redacted."`
+	Keys        keysCommand        `cmd:"" help:"List, rotate, retire and export the signing keys."`
+	Export      exportCommand      `cmd:"" help:"Write the whole instance as JSON Lines, to move it to another database."`
+	Import      importCommand      `cmd:"" help:"Make the instance of an export in an empty database."`
+	ImportClerk importClerkCommand `cmd:"" help:"Create users from Clerk's user export."`
+	ExportUsers exportUsersCommand `cmd:"" help:"Write the users as CSV in the form of Clerk's export."`
+	Version     versionCommand     `cmd:"" help:"Print the version of this program and of its database schema."`
 }
 
 func main() {

@@ -237,7 +237,7 @@ func (i *importer) write(ctx context.Context, batch []movedRow, mark importState
 		return tx.SetSetting(ctx, settingImport, string(state))
 	})
 	if errors.Is(err, store.ErrExists) {
-		return fmt.Errorf("rows up to line %d: somebody else wrote them: %w", mark.Line, err)
+		return fmt.Errorf("one of the rows up to line %d is there already: %w", mark.Line, err)
 	}
 	if err == nil {
 		i.tell(len(batch))
