@@ -173,11 +173,13 @@ func (j *jsonPeople) next() (*person, error) {
 }
 
 func (j *jsonPeople) end() error {
-	if !j.array {
-		return io.EOF
+	if j.array {
+		if _, err := j.json.Token(); err != nil {
+			return errors.New("the list has no end: the file is cut off")
+		}
 	}
-	if _, err := j.json.Token(); err != nil {
-		return errors.New("the list has no end: the file is cut off")
+	if _, err := j.json.Token(); !errors.Is(err, io.EOF) {
+		return fmt.Errorf("line %d: something else stands behind the users", j.lines.at(j.json.InputOffset()))
 	}
 	return io.EOF
 }

@@ -80,24 +80,20 @@ func (a *App) ImportUsers(ctx context.Context, r io.Reader, strict bool, tell fu
 	}
 }
 
-// errStrict refuses a user who would lose something.
-var errStrict = errors.New("would lose")
+var (
+	errStrict = errors.New("would lose") // what there is nothing for here
+	errNobody = errors.New("has neither an id nor anything that a user is found by")
+)
 
 // refusal is the note of an error that is about one person; not ok when it is about more.
 func refusal(p *person, err error) (note UserNote, ok bool) {
-	var row *rowError
-	var told *api.Error
-	if errors.As(err, &row) {
-		p, err = &person{line: row.line, id: row.id}, row.err
-		ok = true
+	if row, is := errors.AsType[*rowError](err); is {
+		return UserNote{row.line, row.id, "refused: " + row.err.Error()}, true
 	}
-	if errors.As(err, &told) || errors.Is(err, errStrict) {
-		ok = true
+	if _, is := errors.AsType[*api.Error](err); !is && !errors.Is(err, errStrict) && !errors.Is(err, errNobody) {
+		return note, false
 	}
-	if ok {
-		note = UserNote{p.line, p.id, "refused: " + err.Error()}
-	}
-	return note, ok
+	return UserNote{p.line, p.id, "refused: " + err.Error()}, true
 }
 
 // userID is the shape of the ids that Clerk and this server give.
@@ -131,6 +127,9 @@ func (a *App) importPerson(ctx context.Context, p *person, strict bool) (created
 func (a *App) personUser(p *person) (store.User, []store.Identifier, error) {
 	now := a.now()
 	emails, phones, wallets := p.emails.all(), p.phones.all(), p.wallet.all()
+	if p.id == "" && p.req.Username.Or("") == "" && len(emails)+len(phones)+len(wallets) == 0 {
+		return store.User{}, nil, errNobody // a second run would make another one
+	}
 	p.req.EmailAddress, p.req.PhoneNumber, p.req.Web3Wallet = valuesOf(emails), valuesOf(phones), valuesOf(wallets)
 	u, err := a.newUser(&p.req, now)
 	if err != nil {
@@ -179,16 +178,12 @@ func (p *person) givePassword(u *store.User, now time.Time) error {
 		return nil
 	}
 	digest, err := importDigest(p.hasher, p.digest)
-	var told *api.Error
-	switch {
-	case errors.As(err, &told):
+	if told, is := errors.AsType[*api.Error](err); is {
 		p.lost = append(p.lost, "password: "+told.Error())
-	case err != nil:
-		return err
-	default:
-		setPassword(u, digest, now)
+		return nil
 	}
-	return nil
+	setPassword(u, digest, now)
+	return err
 }
 
 // ExportUsers writes all users as CSV in the form of Clerk's Dashboard, with more columns behind, in the order of

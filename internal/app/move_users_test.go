@@ -77,14 +77,18 @@ func TestClerkIdentifiers(t *testing.T) {
 		"phones with tabs":        {clerkHeader + id + ",,,,,\t+12025550123,\t,,\t+12025550123,\t+12025550124,,,\n", "[+12025550123+] +12025550124"},
 		"columns in other orders": {"primary_email_address,ID\na@x.dev," + id + "\n", "[a@x.dev+]"},
 		"with a byte order mark":  {"\uFEFFid,primary_email_address\n" + id + ",a@x.dev\n", "[a@x.dev+]"},
-		"JSON of the API": {`[{"id":"` + id + `","primary_email_address_id":"idn_2","email_addresses":[
+		"JSON of the API": {
+			`[{"id":"` + id + `","primary_email_address_id":"idn_2","email_addresses":[
 			{"id":"idn_1","email_address":"a@x.dev","verification":{"status":"unverified","strategy":"email_code"}},
 			{"id":"idn_2","email_address":"b@x.dev","verification":{"status":"verified","strategy":"email_code","attempts":1,"expire_at":2}},
 			{"id":"idn_3","email_address":"c@x.dev","verification":null}],"phone_numbers":[],
 			"web3_wallets":[{"id":"w","web3_wallet":"0x0123456789012345678901234567890123456789","verification":{"status":"verified","strategy":"s"}}]}]`,
-			"[b@x.dev+] a@x.dev c@x.dev [0x0123456789012345678901234567890123456789+]"},
-		"JSON of the tools": {`{"id":"` + id + `","primary_email_address":"a@x.dev","verified_email_addresses":["b@x.dev"],"unverified_phone_numbers":["+12025550123"]}`,
-			"[a@x.dev+] b@x.dev+ +12025550123"},
+			"[b@x.dev+] a@x.dev c@x.dev [0x0123456789012345678901234567890123456789+]",
+		},
+		"JSON of the tools": {
+			`{"id":"` + id + `","primary_email_address":"a@x.dev","verified_email_addresses":["b@x.dev"],"unverified_phone_numbers":["+12025550123"]}`,
+			"[a@x.dev+] b@x.dev+ +12025550123",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := usersApp(t)
@@ -222,7 +226,9 @@ func TestClerkBadFiles(t *testing.T) {
 		"half a list":      {`[{"id":"` + someID(1) + `"}`, "no end", 0},
 		"half an object":   {"[\n\n{\"id\":", "line 3", 0},
 		"a list of texts":  {`["a","b"]`, "", 2},
-		"fields of others": {"[\n{},\n{\"email_addresses\":{}},\n{\"username\":{\"a\":1}},{\"locale\":[1]}]", "", 3},
+		"fields of others": {"[\n{},\n{\"email_addresses\":{}},\n{\"username\":{\"a\":1}},{\"locale\":[1]}]", "", 4},
+		"an envelope":      {`{"data":[{"id":"` + someID(1) + `"}],"total_count":1}`, "", 1},
+		"more than users":  {`{"id":"` + someID(1) + `"} } {}`, "something else", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var notes []string
