@@ -141,8 +141,8 @@ func (e *postgres) update(ctx context.Context, do func(querier) error) error {
 		if err != nil {
 			return err
 		}
+		defer func() { _ = tx.Rollback(ctx) }() // nothing after a commit; deferred, for a panic must not keep the connection
 		if err := do(pgxQuerier{tx}); err != nil {
-			_ = tx.Rollback(ctx) // there is an error to tell already, and a connection that is left closes
 			return err
 		}
 		return committed(tx.Commit(ctx))
