@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"github.com/segmentio/ksuid"
@@ -46,6 +47,23 @@ type Settings struct {
 	StrictVerify  bool          // the deprecated verify operation answers 410 for the API versions without it
 	RateLimit     int64         // requests to the Backend API in 10 seconds, on all nodes together; 0: no limit
 	StrictList    bool          // listing sessions needs client_id or user_id
+	Browsers      Browsers
+}
+
+// Browsers are the rules of the Frontend API.
+type Browsers struct {
+	PublishableKey        string
+	ApplicationName       string         // as people read it
+	HomeURL               string         // where people are sent when nobody says where; "" for nowhere
+	AllowedOrigins        []string       // of applications, besides those that the Backend API names
+	SingleSession         bool           // a client holds one session at a time
+	SignUpRestricted      bool           // nobody signs up by themselves
+	PasswordOptional      bool           // a sign-up needs no password
+	EnumerationProtection bool           // a sign-in does not tell whether an identifier is known
+	LockoutDuration       time.Duration  // how long too many failed attempts lock a user; 0: until unlocked
+	CreateLimit           int64          // sign-ins and sign-ups that an address may begin in 10 seconds; 0: no limit
+	AttemptLimit          int64          // attempts that an address may make in 10 seconds; 0: no limit
+	TrustedProxies        []netip.Prefix // whose forwarded headers are believed
 }
 
 // Development reports whether the instance is for development.
