@@ -202,6 +202,11 @@ func (a *App) Sweep(ctx context.Context) error {
 		{"purge sessions", func(tx store.Conn) (int64, error) { return tx.PurgeSessions(ctx, old, sweepBatch) }},
 		{"purge clients", func(tx store.Conn) (int64, error) { return tx.PurgeClients(ctx, old, sweepBatch) }},
 		{"purge rate limits", func(tx store.Conn) (int64, error) { return tx.PurgeLimits(ctx, now.Add(-time.Hour), sweepBatch) }},
+		{"purge attempts", func(tx store.Conn) (int64, error) { return tx.PurgeAttempts(ctx, now, sweepBatch) }},
+		{"purge codes", func(tx store.Conn) (int64, error) { return tx.PurgeCodes(ctx, now, sweepBatch) }},
+		{"purge handshakes", func(tx store.Conn) (int64, error) { return tx.PurgeHandshakes(ctx, now, sweepBatch) }},
+		{"purge refresh tokens", func(tx store.Conn) (int64, error) { return tx.PurgeRefreshTokens(ctx, now, sweepBatch) }},
+		{"purge dev browsers", func(tx store.Conn) (int64, error) { return tx.PurgeDevBrowsers(ctx, old, sweepBatch) }},
 		{"purge tickets", func(tx store.Conn) (int64, error) { return tx.PurgeTickets(ctx, old, sweepBatch) }},
 	} {
 		if err := a.sweep(ctx, step.run); err != nil {

@@ -3,7 +3,9 @@ package secret
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -107,4 +109,16 @@ func (m MasterKey) Open(sealed []byte, purpose string) ([]byte, error) {
 		return nil, ErrWrongKey
 	}
 	return plaintext, nil
+}
+
+// MAC is a hash of message that only holders of the key can make, in hex. purpose keeps its uses apart; it holds no
+// NUL.
+func (m MasterKey) MAC(message, purpose string) (string, error) {
+	if m.material == nil {
+		return "", errNoKey
+	}
+	raw := m.material().raw
+	h := hmac.New(sha256.New, raw[:])
+	h.Write([]byte("mac\x00" + purpose + "\x00" + message))
+	return hex.EncodeToString(h.Sum(nil)), nil
 }

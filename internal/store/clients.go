@@ -11,36 +11,69 @@ import (
 type Client struct {
 	ID                  string
 	RotatingTokenHash   string // "" until the client gets a cookie
+	PreviousTokenHash   string // what the cookie before the last rotation held
+	PreviousTokenUntil  time.Time
 	LastActiveSessionID string
 	LastStrategy        string
+	SignInID            string // the sign-in that is open
+	SignUpID            string
 	CreatedAt           time.Time
-	UpdatedAt           time.Time
+	UpdatedAt           time.Time // when the sessions or attempts in it last changed
 }
 
-const clientColumns = `id, rotating_token_hash, last_active_session_id, last_strategy, created_at, updated_at`
+const clientColumns = `id, rotating_token_hash, previous_token_hash, previous_token_until, last_active_session_id,
+	last_strategy, sign_in_id, sign_up_id, created_at, updated_at`
 
 func scanClient(r row) (Client, error) {
 	var (
-		c                      Client
-		hash, active, strategy *string
-		created, updated       int64
+		c                                Client
+		hash, previous, active, strategy *string
+		signIn, signUp                   *string
+		until                            *int64
+		created, updated                 int64
 	)
-	err := r.Scan(&c.ID, &hash, &active, &strategy, &created, &updated)
-	c.RotatingTokenHash, c.LastActiveSessionID, c.LastStrategy = text(hash), text(active), text(strategy)
+	err := r.Scan(&c.ID, &hash, &previous, &until, &active, &strategy, &signIn, &signUp, &created, &updated)
+	c.RotatingTokenHash, c.PreviousTokenHash, c.PreviousTokenUntil = text(hash), text(previous), optionalMoment(until)
+	c.LastActiveSessionID, c.LastStrategy, c.SignInID, c.SignUpID = text(active), text(strategy), text(signIn), text(signUp)
 	c.CreatedAt, c.UpdatedAt = moment(created), moment(updated)
 	return c, err
 }
 
+func (v Client) args() []any {
+	return []any{
+		v.ID, optional(v.RotatingTokenHash), optional(v.PreviousTokenHash), optionalMS(v.PreviousTokenUntil),
+		optional(v.LastActiveSessionID), optional(v.LastStrategy), optional(v.SignInID), optional(v.SignUpID),
+		ms(v.CreatedAt), ms(v.UpdatedAt),
+	}
+}
+
 // InsertClient writes a new client.
 func (c Conn) InsertClient(ctx context.Context, v Client) error {
-	_, err := c.exec(ctx, `INSERT INTO clients (`+clientColumns+`) VALUES ($1, $2, $3, $4, $5, $6)`,
-		v.ID, optional(v.RotatingTokenHash), optional(v.LastActiveSessionID), optional(v.LastStrategy), ms(v.CreatedAt), ms(v.UpdatedAt))
+	_, err := c.exec(ctx, `INSERT INTO clients (`+clientColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, v.args()...)
 	return err
 }
 
 // Client finds a client by id, or ErrNotFound.
 func (c Conn) Client(ctx context.Context, id string) (Client, error) {
 	return one(ctx, c, scanClient, `SELECT `+clientColumns+` FROM clients WHERE id = $1`, id)
+}
+
+// ClientForUpdate reads a client that nobody else can change until the transaction ends, or ErrNotFound.
+func (c Conn) ClientForUpdate(ctx context.Context, id string) (Client, error) {
+	return one(ctx, c, scanClient, `UPDATE clients SET updated_at = updated_at WHERE id = $1 RETURNING `+clientColumns, id)
+}
+
+// UpdateClient writes the whole row. Read it with ClientForUpdate in the same transaction, or the changes of others
+// are lost.
+func (c Conn) UpdateClient(ctx context.Context, v Client) error {
+	return c.execOne(ctx, `UPDATE clients SET (`+clientColumns+`) = ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) WHERE id = $1`, v.args()...)
+}
+
+// SetLastActive notes which of its sessions a client used last. Nothing else of the client changes by that.
+func (c Conn) SetLastActive(ctx context.Context, clientID, sessionID string) error {
+	_, err := c.exec(ctx, `UPDATE clients SET last_active_session_id = $2
+		WHERE id = $1 AND (last_active_session_id IS NULL OR last_active_session_id <> $2)`, clientID, sessionID)
+	return err
 }
 
 // Clients lists clients, newest first.

@@ -30,14 +30,17 @@ const (
 
 // DumpTables are all tables that move with an instance, in the order in which they do: what refers comes before what
 // it refers to, so that a row read while the server works finds what it names further on. The settings come last:
-// without them there is no instance. What the server counts for a moment (rate_limits) and what belongs to a database
-// (its schema versions) stays behind.
+// without them there is no instance. What lasts for minutes (rate_limits, attempts, codes, handshakes) and what belongs
+// to a database (its schema versions) stays behind.
 var DumpTables = []Table{
+	table("refresh_tokens", `hash TEXT, session_id TEXT, expire_at BIGINT`),
 	table("sessions", `id TEXT, user_id TEXT, client_id TEXT, status TEXT, actor TEXT, last_active_organization_id TEXT,
 		last_active_at BIGINT, activity TEXT, expire_at BIGINT, max_expire_at BIGINT, abandon_at BIGINT,
 		inactivity_ms BIGINT, created_at BIGINT, updated_at BIGINT, end_reason TEXT, ended_by TEXT, ended_at BIGINT`),
-	table("clients", `id TEXT, rotating_token_hash TEXT, last_active_session_id TEXT, last_strategy TEXT,
-		created_at BIGINT, updated_at BIGINT`),
+	table("dev_browsers", `hash TEXT, client_id TEXT, created_at BIGINT`),
+	table("clients", `id TEXT, rotating_token_hash TEXT, previous_token_hash TEXT, previous_token_until BIGINT,
+		last_active_session_id TEXT, last_strategy TEXT, sign_in_id TEXT, sign_up_id TEXT, created_at BIGINT,
+		updated_at BIGINT`),
 	table("tickets", `id TEXT, kind TEXT, user_id TEXT, actor TEXT, status TEXT, expire_at BIGINT,
 		session_max_ms BIGINT, created_at BIGINT, updated_at BIGINT`),
 	table("identifiers", `id TEXT, user_id TEXT, kind TEXT, value TEXT, lookup TEXT, reserved BOOLEAN,

@@ -120,6 +120,14 @@ func (c Conn) MoveSession(ctx context.Context, id string, verb session.Verb, end
 	return one(ctx, c, scanSession, `UPDATE sessions SET `+set+w.String()+` RETURNING `+sessionColumns, w.args...)
 }
 
+// TouchSession writes the activity of a session that is still live and within its time at now; ErrNotFound when it is
+// not.
+func (c Conn) TouchSession(ctx context.Context, s session.Session, now time.Time) error {
+	return c.execOne(ctx, `UPDATE sessions SET last_active_at = $2, activity = $3, expire_at = $4, abandon_at = $5
+		WHERE id = $1 AND status IN ('active', 'pending') AND expire_at > $6 AND abandon_at > $6`,
+		s.ID, ms(s.LastActiveAt), jsonText(s.Activity), ms(s.ExpireAt), ms(s.AbandonAt), ms(now))
+}
+
 // EndSessions applies verb to all live sessions of a user, and answers how many there were.
 func (c Conn) EndSessions(ctx context.Context, userID string, verb session.Verb, end session.Ending) (int64, error) {
 	w := &where{}
