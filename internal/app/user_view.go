@@ -47,14 +47,11 @@ func (a *App) userView(u store.User, ids []store.Identifier) *api.User {
 		PublicMetadata: u.PublicMetadata, PrivateMetadata: u.PrivateMetadata, UnsafeMetadata: u.UnsafeMetadata,
 		LastSignInAt: unixMilli(u.LastSignInAt), LastActiveAt: unixMilli(u.LastActiveAt),
 		Banned: u.Banned, Locked: lockedAt(u, now), LockoutExpiresInSeconds: lockoutSeconds(u, now),
-		DeleteSelfEnabled: u.DeleteSelfEnabled, CreateOrganizationEnabled: u.CreateOrgEnabled,
+		VerificationAttemptsRemaining: a.attemptsRemaining(u),
+		DeleteSelfEnabled:             u.DeleteSelfEnabled, CreateOrganizationEnabled: u.CreateOrgEnabled,
 		CreateOrganizationsLimit: u.CreateOrgLimit, LegalAcceptedAt: unixMilli(u.LegalAcceptedAt),
 		BypassClientTrust: u.BypassClientTrust,
 		CreatedAt:         u.CreatedAt.UnixMilli(), UpdatedAt: u.UpdatedAt.UnixMilli(),
-	}
-	if most := a.Settings.MaxAttempts; most > 0 {
-		left := max(0, most-u.FailedAttempts)
-		view.VerificationAttemptsRemaining = &left
 	}
 	for _, i := range ids {
 		switch i.Kind {
@@ -101,6 +98,16 @@ func lockoutSeconds(u store.User, now time.Time) *int64 {
 		return nil
 	}
 	left := int64((u.LockedUntil.Sub(now) + time.Second - 1) / time.Second)
+	return &left
+}
+
+// attemptsRemaining is how many verifications of a user may still fail before they are locked; nil when nothing locks.
+func (a *App) attemptsRemaining(u store.User) *int64 {
+	most := a.Settings.MaxAttempts
+	if most <= 0 {
+		return nil
+	}
+	left := max(0, most-u.FailedAttempts)
 	return &left
 }
 
