@@ -25,6 +25,7 @@ type App struct {
 	Now      func() time.Time
 	NewID    func(prefix string) string // prefix includes the underscore
 	Log      *slog.Logger
+	Places   Places // where addresses are; nil when nobody knows
 
 	instance   Instance
 	keys       snapshot[keySet]
