@@ -28,6 +28,9 @@ type ErrorDetail struct {
 type ErrorMeta struct {
 	ParamName  string   `json:"param_name,omitempty"`
 	ParamNames []string `json:"param_names,omitempty"`
+
+	SessionID               string `json:"session_id,omitempty"`                 // of whoever is signed in already
+	LockoutExpiresInSeconds int64  `json:"lockout_expires_in_seconds,omitempty"` // 0: nobody knows when
 }
 
 // Code returns the first code, or "".

@@ -26,11 +26,14 @@ type App struct {
 	NewID    func(prefix string) string // prefix includes the underscore
 	Log      *slog.Logger
 	Places   Places // where addresses are; nil when nobody knows
+	Mail     Mailer // nil: no email leaves
 
 	instance   Instance
 	keys       snapshot[keySet]
 	secretKeys snapshot[map[string]bool]
+	settings   snapshot[instanceSettings]
 	requests   lease
+	signed     signatures
 }
 
 // Settings are the rules of the instance that its operator chooses.

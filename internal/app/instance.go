@@ -139,6 +139,7 @@ func (a *App) GetInstance(ctx context.Context, _ *api.None) (*api.Instance, erro
 
 // UpdateInstance changes what is present in the request.
 func (a *App) UpdateInstance(ctx context.Context, req *api.UpdateInstance) (*api.Empty, error) {
+	defer a.settings.forget()
 	if err := checkInstance(req); err != nil {
 		return nil, err
 	}
@@ -209,6 +210,11 @@ func checkInstance(req *api.UpdateInstance) error {
 func isOrigin(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && len(s) <= 512 && u.Scheme != "" && u.Host != "" && u.Scheme+"://"+u.Host == s
+}
+
+// changeable are the instance's changeable settings, at most a second old.
+func (a *App) changeable(ctx context.Context) (instanceSettings, error) {
+	return a.settings.get(ctx, a.now(), func(ctx context.Context) (instanceSettings, error) { return readInstance(ctx, a.Store.Conn) })
 }
 
 func readInstance(ctx context.Context, c store.Conn) (instanceSettings, error) {

@@ -33,7 +33,7 @@ func (a *App) CreateToken(ctx context.Context, req *api.CreateToken) (*api.Token
 	if !s.Status.Live() {
 		return nil, notActive()
 	}
-	custom, err := a.customClaims(ctx, s)
+	claims, err := a.sessionClaims(ctx, s, now, req.Origin, lifetime)
 	if err != nil {
 		return nil, err
 	}
@@ -41,15 +41,22 @@ func (a *App) CreateToken(ctx context.Context, req *api.CreateToken) (*api.Token
 	if err != nil {
 		return nil, err
 	}
-	jwt, err := ring.SignSession(token.SessionClaims{
-		Issuer: a.Settings.Issuer, Subject: s.UserID, SessionID: s.ID, AuthorizedParty: authorizedParty(req.Origin),
-		IssuedAt: now, Lifetime: lifetime, Status: string(s.Status), FactorAge: factorAge(s, now), Actor: s.Actor,
-		ID: newJTI(), Version: a.Settings.ClaimsVersion, Custom: custom,
-	})
+	claims.ID = newJTI()
+	jwt, err := ring.SignSession(claims)
 	if err != nil {
 		return nil, fmt.Errorf("sign session token: %w", err)
 	}
 	return tokenView("session_claims", jwt)
+}
+
+// sessionClaims are what a session token says, but for its id.
+func (a *App) sessionClaims(ctx context.Context, s session.Session, now time.Time, origin string, lifetime time.Duration) (token.SessionClaims, error) {
+	custom, err := a.customClaims(ctx, s)
+	return token.SessionClaims{
+		Issuer: a.Settings.Issuer, Subject: s.UserID, SessionID: s.ID, AuthorizedParty: authorizedParty(origin),
+		IssuedAt: now, Lifetime: lifetime, Status: string(s.Status), FactorAge: factorAge(s, now), Actor: s.Actor,
+		Version: a.Settings.ClaimsVersion, Custom: custom,
+	}, err
 }
 
 // CreateTokenFromTemplate mints a token from the JWT template that the request names.
@@ -70,18 +77,25 @@ func (a *App) CreateTokenFromTemplate(ctx context.Context, req *api.CreateToken)
 	if s.Status != session.Active {
 		return nil, notActive()
 	}
-	custom, err := a.evaluate(ctx, []byte(t.Claims), s)
+	claims, err := a.templateClaims(ctx, t, s, now, req.Origin, lifetime)
 	if err != nil {
 		return nil, err
 	}
-	jwt, err := a.signTemplate(ctx, t, token.TemplateClaims{
-		Issuer: a.Settings.Issuer, Subject: s.UserID, AuthorizedParty: authorizedParty(req.Origin),
-		IssuedAt: now, Lifetime: lifetime, ClockSkew: t.ClockSkew, ID: newJTI(), Custom: custom,
-	})
+	claims.ID = newJTI()
+	jwt, err := a.signTemplate(ctx, t, claims)
 	if err != nil {
 		return nil, fmt.Errorf("sign template token: %w", err)
 	}
 	return tokenView("template_name", jwt)
+}
+
+// templateClaims are what a token from a template says, but for its id.
+func (a *App) templateClaims(ctx context.Context, t store.Template, s session.Session, now time.Time, origin string, lifetime time.Duration) (token.TemplateClaims, error) {
+	custom, err := a.evaluate(ctx, []byte(t.Claims), s)
+	return token.TemplateClaims{
+		Issuer: a.Settings.Issuer, Subject: s.UserID, AuthorizedParty: authorizedParty(origin),
+		IssuedAt: now, Lifetime: lifetime, ClockSkew: t.ClockSkew, Custom: custom,
+	}, err
 }
 
 // maxTokenSize bounds tokens, in bytes: they travel in headers, which servers cut off at 8 to 16 KiB, and this

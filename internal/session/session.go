@@ -119,6 +119,8 @@ type Reason string
 // The reasons for an end.
 const (
 	ReasonRevoked             Reason = "revoked"
+	ReasonSignedOut           Reason = "signed_out"
+	ReasonReplaced            Reason = "replaced"
 	ReasonUserBanned          Reason = "user_banned"
 	ReasonUserDeleted         Reason = "user_deleted"
 	ReasonPasswordChanged     Reason = "password_changed"

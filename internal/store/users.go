@@ -132,6 +132,11 @@ func (c Conn) UserSignedIn(ctx context.Context, id string, now time.Time) (User,
 		WHERE id = $1 AND banned = FALSE RETURNING `+userColumns, id, ms(now), ms(now.UTC().Truncate(24*time.Hour)))
 }
 
+// ForgetFailures ends the count of a user's failed verifications, and a lock that came of it.
+func (c Conn) ForgetFailures(ctx context.Context, id string) error {
+	return c.execOne(ctx, `UPDATE users SET failed_attempts = 0, locked = FALSE, locked_until = NULL WHERE id = $1`, id)
+}
+
 // ReplaceDigest puts a new digest of the same password in the place of an old one; ErrNotFound when the old one is
 // not the user's any more.
 func (c Conn) ReplaceDigest(ctx context.Context, id, oldDigest, hasher, digest string) error {

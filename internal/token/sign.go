@@ -112,9 +112,10 @@ type Client struct {
 	ExpireAt      time.Time
 }
 
-// SignSession signs a session token.
+// SignSession signs a session token. Its header member oiat tells browsers which of two tokens is the later one.
 func (k *Keyring) SignSession(c SessionClaims) (string, error) {
-	return k.sign(CategorySession, typeJWT, c.claims())
+	header := map[string]any{"cat": CategorySession, "kid": k.signing.ID, "typ": typeJWT, "oiat": c.IssuedAt.Unix()}
+	return sign(rs256{}, k.signing.Signer, header, c.claims())
 }
 
 // SignTemplate signs a token of a JWT template with the instance's key.

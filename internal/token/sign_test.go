@@ -103,7 +103,7 @@ func TestSessionTokenClaims(t *testing.T) {
 				t.Fatal(err)
 			}
 			header, payload := parts(t, raw)
-			if want := `{"alg":"RS256","cat":"cl_B7d4PD111AAA","kid":"ins_a","typ":"JWT"}`; header != want {
+			if want := `{"alg":"RS256","cat":"cl_B7d4PD111AAA","kid":"ins_a","oiat":1700000000,"typ":"JWT"}`; header != want {
 				t.Errorf("header  = %s\nwant      %s", header, want)
 			}
 			if payload != c.want {
