@@ -121,7 +121,7 @@ func (a *App) TouchSession(ctx context.Context, v *Visitor, req *api.TouchSessio
 			return nil, err
 		}
 	}
-	view, err := a.browserSession(ctx, v, s, withTokens, now)
+	view, err := a.browserSession(ctx, v, s, WithTokens, now)
 	if err == nil && view == nil {
 		err = signedOut()
 	}

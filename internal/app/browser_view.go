@@ -13,7 +13,7 @@ import (
 // GetBrowserClient shows a visitor its client; nil when it is none. It never refuses anybody: pages that are refused
 // here do not load.
 func (a *App) GetBrowserClient(ctx context.Context, v *Visitor, _ *api.None) (*api.BrowserClient, error) {
-	return a.BrowserClient(ctx, v, withTokens)
+	return a.BrowserClient(ctx, v, WithTokens)
 }
 
 // CreateBrowserClient makes a visitor a client, if it is none.
@@ -24,19 +24,20 @@ func (a *App) CreateBrowserClient(ctx context.Context, v *Visitor, _ *api.None) 
 	if err := a.changeClient(ctx, v, a.now(), func(store.Conn, *browser) error { return nil }); err != nil {
 		return nil, err
 	}
-	return a.BrowserClient(ctx, v, withoutTokens)
+	return a.BrowserClient(ctx, v, WithoutTokens)
 }
 
-// tokens says whether the sessions of a client are shown with fresh tokens, each of which costs a signature.
-type tokens bool
+// Tokens says whether the sessions of a client are shown with fresh tokens, each of which costs a signature.
+type Tokens bool
 
+// With or without them.
 const (
-	withTokens    tokens = true
-	withoutTokens tokens = false
+	WithTokens    Tokens = true
+	WithoutTokens Tokens = false
 )
 
 // BrowserClient shows a visitor's client as it stands now; nil when the visitor is none.
-func (a *App) BrowserClient(ctx context.Context, v *Visitor, tokens tokens) (*api.BrowserClient, error) {
+func (a *App) BrowserClient(ctx context.Context, v *Visitor, tokens Tokens) (*api.BrowserClient, error) {
 	c, err := a.client(ctx, v)
 	if c == nil || err != nil {
 		return nil, err
@@ -88,7 +89,7 @@ func (a *App) liveSessions(ctx context.Context, c store.Conn, clientID string, n
 }
 
 // browserSession shows a session with its user; nil when the user is gone by now.
-func (a *App) browserSession(ctx context.Context, v *Visitor, s session.Session, tokens tokens, now time.Time) (*api.BrowserSession, error) {
+func (a *App) browserSession(ctx context.Context, v *Visitor, s session.Session, tokens Tokens, now time.Time) (*api.BrowserSession, error) {
 	u, ids, err := a.userWithIdentifiers(ctx, s.UserID)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil
@@ -105,7 +106,7 @@ func (a *App) browserSession(ctx context.Context, v *Visitor, s session.Session,
 	if view.User, err = a.browserUserWithCodes(ctx, u, ids, now); err != nil {
 		return nil, err
 	}
-	if tokens == withTokens && s.Status.Live() {
+	if tokens == WithTokens && s.Status.Live() {
 		view.LastActiveToken, err = a.sessionTokenFor(ctx, v.Origin, s, now)
 	}
 	return view, err

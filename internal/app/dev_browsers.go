@@ -2,39 +2,12 @@ package app
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
-	"strings"
 
 	"github.com/sojourn-auth/sojourn/api"
 	"github.com/sojourn-auth/sojourn/internal/secret"
 	"github.com/sojourn-auth/sojourn/internal/store"
 )
-
-// devSuffixes are the ends of hosts by which the browser library tells that an instance keeps no cookies.
-var devSuffixes = []string{
-	".lcl.dev", ".stg.dev", ".lclstage.dev", ".stgstage.dev", ".dev.lclclerk.com", ".stg.lclclerk.com",
-	".accounts.lclclerk.com", "accountsstage.dev", "accounts.dev",
-}
-
-// DevBrowsers reports whether browsers name themselves in each request instead of by a cookie. The publishable key
-// alone decides it, as it does in the browser library.
-func (a *App) DevBrowsers() bool {
-	key, ok := strings.CutPrefix(a.Settings.Browsers.PublishableKey, "pk_test_")
-	if !ok {
-		return false
-	}
-	host, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(key, "="))
-	if err != nil {
-		return false
-	}
-	for _, suffix := range devSuffixes {
-		if strings.HasSuffix(strings.TrimSuffix(string(host), "$"), suffix) {
-			return true
-		}
-	}
-	return false
-}
 
 // CreateDevBrowser lets a browser name itself.
 func (a *App) CreateDevBrowser(ctx context.Context, v *Visitor, _ *api.None) (*api.DevBrowser, error) {

@@ -29,6 +29,8 @@ type plan struct {
 	body                map[string]int // JSON member -> index into members
 	members             []field
 	closed              bool // unknown members are refused
+	forms               bool // the body may be a form, and an empty text is none
+	emptyClears         bool // but an empty text is null
 }
 
 type field struct {
@@ -191,10 +193,7 @@ func (p *plan) readBody(w http.ResponseWriter, r *http.Request, v reflect.Value,
 	if body = bytes.TrimSpace(body); len(body) == 0 {
 		return nil
 	}
-	if err := checkContentType(r); err != nil {
-		return err
-	}
-	members, err := parseObject(body)
+	members, err := p.parseBody(r, v, body)
 	if err != nil {
 		return err
 	}
@@ -206,6 +205,16 @@ func (p *plan) readBody(w http.ResponseWriter, r *http.Request, v reflect.Value,
 	return nil
 }
 
+func (p *plan) parseBody(r *http.Request, v reflect.Value, body []byte) ([]member, error) {
+	if p.forms && isForm(r) {
+		return p.parseForm(v, body)
+	}
+	if err := checkContentType(r); err != nil {
+		return nil, err
+	}
+	return parseObject(body)
+}
+
 func (p *plan) set(v reflect.Value, m member, refused []string) error {
 	i, known := p.body[m.name] // to the letter: encoding/json alone would match any case
 	switch {
@@ -215,6 +224,12 @@ func (p *plan) set(v reflect.Value, m member, refused []string) error {
 		return param(m.name, plain(http.StatusUnprocessableEntity, "form_param_unknown", "is unknown", m.name+" is not a parameter of this request."))
 	case m.nul:
 		return param(m.name, plain(http.StatusUnprocessableEntity, "form_param_format_invalid", "is invalid", m.name+" cannot contain the character NUL."))
+	}
+	if p.forms && string(m.raw) == `""` {
+		if !p.emptyClears {
+			return nil
+		}
+		m.raw = json.RawMessage("null")
 	}
 	target := v.FieldByIndex(p.members[i].index)
 	if err := json.Unmarshal(m.raw, target.Addr().Interface()); err != nil {

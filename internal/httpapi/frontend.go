@@ -1,16 +1,34 @@
 package httpapi
 
 import (
-	"context"
 	"net/http"
-	"time"
+	"slices"
 
 	"github.com/sojourn-auth/sojourn/api"
 	"github.com/sojourn-auth/sojourn/internal/app"
 )
 
-// Frontend is the public listener: the keys that verify tokens, and the health of the server.
+// FrontendRoutes is the whole Frontend API, a line for each operation.
+func FrontendRoutes(a *app.App) []FrontendRoute {
+	return slices.Concat(
+		[]FrontendRoute{
+			ofClient(a, "GET /v1/client", a.GetBrowserClient),
+			wrapped(a, "PUT /v1/client", a.CreateBrowserClient),
+			wrapped(a, "POST /v1/client", a.CreateBrowserClient),
+			bare(a, "POST /v1/dev_browser", a.CreateDevBrowser),
+		},
+		signRoutes(a), browserSessionRoutes(a), meRoutes(a), documentRoutes(a),
+	)
+}
+
+// Frontend is the public listener: the Frontend API, the keys that verify tokens, and the health of the server.
 func Frontend(a *app.App) http.Handler {
+	operations := http.NewServeMux()
+	for _, route := range FrontendRoutes(a) {
+		operations.Handle(route.Pattern, route.handler)
+	}
+	operations.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { fail(a, w, r, noSuchURL()) })
+
 	mux := http.NewServeMux()
 	health(a, mux)
 	mux.HandleFunc("GET /.well-known/jwks.json", func(w http.ResponseWriter, r *http.Request) {
@@ -22,25 +40,6 @@ func Frontend(a *app.App) http.Handler {
 		w.Header().Set("Access-Control-Allow-Origin", "*") // public keys, for anybody's verifier
 		write(a, w, r, keys)
 	})
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { fail(a, w, r, noSuchURL()) })
-	return traced(a, recovered(a, mux))
-}
-
-const readyTimeout = 2 * time.Second
-
-// health answers whether the process lives, and whether it can serve.
-func health(a *app.App, mux *http.ServeMux) {
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		send(w, http.StatusOK, []byte(`{"status":"ok"}`))
-	})
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
-		defer cancel()
-		if err := a.Ready(ctx); err != nil {
-			a.Log.WarnContext(ctx, "not ready", "error", err.Error())
-			send(w, http.StatusServiceUnavailable, []byte(`{"status":"unavailable"}`))
-			return
-		}
-		send(w, http.StatusOK, []byte(`{"status":"ready"}`))
-	})
+	mux.Handle("/", sameOrigins(a, visited(a, operations)))
+	return traced(a, recovered(a, spelled(mux)))
 }

@@ -66,6 +66,10 @@ func badVersion(reason string) *api.Error {
 type requestInfo struct {
 	trace   string
 	version string
+
+	visitor *app.Visitor // of the Frontend API
+	host    string       // and the URL that the visitor used: host with port, and whether over TLS
+	secure  bool
 }
 
 type infoKey struct{}
