@@ -34,8 +34,8 @@ func visited(a *app.App, next http.Handler) http.Handler {
 			SessionID: storable(query.Get("_clerk_session_id")), DevBrowser: storable(query.Get("__clerk_db_jwt")),
 			Origin: r.Header.Get("Origin"), Address: address.String(), UserAgent: userAgent(r),
 		}
-		if c, err := r.Cookie(clientCookie(a, info.secure)); err == nil {
-			info.visitor.Cookie = c.Value
+		if named := r.CookiesNamed(clientCookie(a, info.secure)); len(named) == 1 { // of two, one is planted
+			info.visitor.Cookie = named[0].Value
 		}
 		next.ServeHTTP(w, r)
 	})
