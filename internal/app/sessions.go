@@ -207,6 +207,7 @@ func (a *App) Sweep(ctx context.Context) error {
 		{"purge handshakes", func(tx store.Conn) (int64, error) { return tx.PurgeHandshakes(ctx, now, sweepBatch) }},
 		{"purge refresh tokens", func(tx store.Conn) (int64, error) { return tx.PurgeRefreshTokens(ctx, now, sweepBatch) }},
 		{"purge dev browsers", func(tx store.Conn) (int64, error) { return tx.PurgeDevBrowsers(ctx, old, sweepBatch) }},
+		{"purge mails", func(tx store.Conn) (int64, error) { return tx.PurgeMails(ctx, now.Add(-mailRetention), sweepBatch) }},
 		{"purge tickets", func(tx store.Conn) (int64, error) { return tx.PurgeTickets(ctx, old, sweepBatch) }},
 	} {
 		if err := a.sweep(ctx, step.run); err != nil {

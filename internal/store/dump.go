@@ -30,8 +30,8 @@ const (
 
 // DumpTables are all tables that move with an instance, in the order in which they do: what refers comes before what
 // it refers to, so that a row read while the server works finds what it names further on. The settings come last:
-// without them there is no instance. What lasts for minutes (rate_limits, attempts, codes, handshakes) and what belongs
-// to a database (its schema versions) stays behind.
+// without them there is no instance. What lasts for minutes (rate_limits, attempts, codes, handshakes), what nobody
+// waits for any more (mails) and what belongs to a database (its schema versions) stays behind.
 var DumpTables = []Table{
 	table("refresh_tokens", `hash TEXT, session_id TEXT, expire_at BIGINT`),
 	table("sessions", `id TEXT, user_id TEXT, client_id TEXT, status TEXT, actor TEXT, last_active_organization_id TEXT,

@@ -19,6 +19,7 @@ import (
 var staying = []string{
 	"rate_limits",                     // counted for seconds
 	"attempts", "codes", "handshakes", // gone within a day
+	"mails",                // of development, and gone within a day too
 	"schema_compatibility", // of a database, like goose's own
 	"goose_db_version", "goose_lock", "sqlite_sequence",
 }
