@@ -51,6 +51,7 @@ type Settings struct {
 	StrictVerify  bool          // the deprecated verify operation answers 410 for the API versions without it
 	RateLimit     int64         // requests to the Backend API in 10 seconds, on all nodes together; 0: no limit
 	StrictList    bool          // listing sessions needs client_id or user_id
+	BackendHost   string        // under which the Backend API listens; "" for no particular one
 	Browsers      Browsers
 }
 

@@ -24,6 +24,9 @@ func Backend(a *app.App) http.Handler {
 	outer := http.NewServeMux()
 	health(a, outer)
 	outer.HandleFunc("GET /v1/openapi.json", func(w http.ResponseWriter, _ *http.Request) { send(w, http.StatusOK, OpenAPI()) })
+	emails := mailbox(a)
+	outer.Handle("/mailbox", emails)
+	outer.Handle("/mailbox/", emails)
 	outer.Handle("/", authenticated(a, mux))
 	return traced(a, recovered(a, clean(a, outer)))
 }
