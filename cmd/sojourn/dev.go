@@ -108,6 +108,7 @@ func devApp(ctx context.Context, c *config.Config, log *slog.Logger) (*app.App, 
 type card struct {
 	BackendURL     string   `json:"backend_url"`
 	FrontendURL    string   `json:"frontend_url"`
+	ProxyURL       string   `json:"proxy_url"` // where browsers of this machine find the Frontend API
 	SecretKey      string   `json:"secret_key"`
 	PublishableKey string   `json:"publishable_key"`
 	InstanceID     string   `json:"instance_id"`
@@ -133,15 +134,23 @@ func newCard(ctx context.Context, c *config.Config, a *app.App, l listeners) (ca
 	k := card{
 		BackendURL: config.URLOf(l.backend.Addr()), FrontendURL: c.Issuer(), SecretKey: c.SecretKey.Reveal(),
 		PublishableKey: c.PublishableKey(), InstanceID: a.InstanceID(), JWKSURL: c.Issuer() + "/.well-known/jwks.json",
-		JWTKey: pem, DataDir: dir,
+		JWTKey: pem, DataDir: dir, ProxyURL: proxyURL(config.URLOf(l.frontend.Addr())),
 	}
 	k.Env = []string{
 		"CLERK_API_URL=" + k.BackendURL,
 		"CLERK_SECRET_KEY=" + k.SecretKey,
 		"CLERK_PUBLISHABLE_KEY=" + k.PublishableKey,
+		"CLERK_PROXY_URL=" + k.ProxyURL,
 		"NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY=" + k.PublishableKey,
+		"NEXT_PUBLIC_CLERK_PROXY_URL=" + k.ProxyURL,
 	}
 	return k, nil
+}
+
+// proxyURL is the URL of a listener by the name that pages on this machine have. Browser libraries want a proxy URL to
+// speak plain HTTP, and browsers take localhost and 127.0.0.1 for two sites.
+func proxyURL(listener string) string {
+	return strings.Replace(listener, "//127.0.0.1:", "//localhost:", 1)
 }
 
 func (k card) print(w io.Writer, asJSON bool) error {
@@ -151,7 +160,7 @@ func (k card) print(w io.Writer, asJSON bool) error {
 	_, err := fmt.Fprintf(w, `Sojourn is running.
 
   Backend API      %s
-  Frontend         %s
+  Frontend API     %s
   Secret key       %s
   Publishable key  %s
   Instance         %s
@@ -163,6 +172,8 @@ For the official SDKs, in .env:
   %s
 
 The official Go SDK takes the URL with /v1: %s/v1
+In browsers, pass proxyUrl: '%s', and open your pages on localhost too: browsers take
+localhost and 127.0.0.1 for two sites and keep their cookies apart.
 
 Try it:
 
@@ -171,6 +182,6 @@ Try it:
 
 Stop with Ctrl-C. The next start finds the same keys and data.
 `, k.BackendURL, k.FrontendURL, k.SecretKey, k.PublishableKey, k.InstanceID, k.JWKSURL, k.DataDir,
-		strings.Join(k.Env, "\n  "), k.BackendURL, k.SecretKey, k.BackendURL)
+		strings.Join(k.Env, "\n  "), k.BackendURL, k.ProxyURL, k.SecretKey, k.BackendURL)
 	return err
 }

@@ -48,18 +48,26 @@ func newApp(ctx context.Context, c *config.Config, log *slog.Logger) (*app.App, 
 	if err != nil {
 		return nil, err
 	}
+	rules, err := settings(c)
+	if err != nil {
+		return nil, err
+	}
 	db, err := store.Open(ctx, c.Database())
 	if err != nil {
 		return nil, err
 	}
-	a := &app.App{Store: db, Settings: settings(c), Master: master, Now: time.Now, NewID: app.NewID, Log: log}
+	a := &app.App{Store: db, Settings: rules, Master: master, Now: time.Now, NewID: app.NewID, Log: log}
 	if err := a.Settings.Check(); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return a, nil
 }
 
-func settings(c *config.Config) app.Settings {
+func settings(c *config.Config) (app.Settings, error) {
+	proxies, err := c.Proxies()
+	if err != nil {
+		return app.Settings{}, err
+	}
 	return app.Settings{
 		Environment: c.Environment, Issuer: c.Issuer(),
 		Lifetimes:     session.Lifetimes{Max: c.SessionMaxLifetime, Inactivity: c.SessionInactivityTimeout, Abandon: session.DefaultAbandon},
@@ -67,7 +75,14 @@ func settings(c *config.Config) app.Settings {
 		TokenLifetime: c.TokenLifetime, ClaimsVersion: c.ClaimsVersion, SessionClaims: c.SessionClaims,
 		PasswordMin: c.PasswordMinLength, MaxAttempts: c.LockoutAttempts,
 		AllowCreate: c.AllowCreateSession, StrictVerify: c.StrictVerify, RateLimit: c.BackendRateLimit, StrictList: c.StrictList,
-	}
+		Browsers: app.Browsers{
+			PublishableKey: c.PublishableKey(), ApplicationName: c.ApplicationName, HomeURL: c.HomeURL,
+			AllowedOrigins: c.AllowedOrigins, TrustedProxies: proxies,
+			SingleSession: c.SingleSession, SignUpRestricted: c.SignUpMode == config.SignUpRestricted,
+			PasswordOptional: c.PasswordOptional, EnumerationProtection: c.EnumerationProtection,
+			LockoutDuration: c.LockoutDuration, CreateLimit: c.SignInRateLimit, AttemptLimit: c.AttemptRateLimit,
+		},
+	}, nil
 }
 
 // listeners are the two sockets, bound before anything is announced.

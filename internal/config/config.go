@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/mail"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -23,7 +25,7 @@ type Config struct {
 	DatabaseURL string `name:"database-url" env:"SOJOURN_DATABASE_URL" help:"Database: sqlite:PATH, or postgres://USER:PASSWORD@HOST/DATABASE. Without it, sojourn.db in the data directory."`
 
 	BackendAddr  string `name:"backend-addr" env:"SOJOURN_BACKEND_ADDR" default:"127.0.0.1:4000" help:"Where the Backend API listens. Keep it away from the public."`
-	FrontendAddr string `name:"frontend-addr" env:"SOJOURN_FRONTEND_ADDR" default:"127.0.0.1:4001" help:"Where the public listener listens: key set and health."`
+	FrontendAddr string `name:"frontend-addr" env:"SOJOURN_FRONTEND_ADDR" default:"127.0.0.1:4001" help:"Where the Frontend API listens: browsers, key set, health."`
 	FrontendURL  string `name:"frontend-url" env:"SOJOURN_FRONTEND_URL" help:"Public URL of the public listener. It is the issuer of tokens, and the publishable key derives from it. serve requires it; dev takes the frontend address."`
 	Environment  string `name:"environment" env:"SOJOURN_ENVIRONMENT" help:"development or production. dev takes development, serve production."`
 
@@ -48,11 +50,33 @@ type Config struct {
 	StrictList         bool  `name:"strict-list" env:"SOJOURN_STRICT_LIST" help:"Refuse to list sessions without client_id or user_id."`
 	BackendRateLimit   int64 `name:"backend-rate-limit" env:"SOJOURN_BACKEND_RATE_LIMIT" default:"0" help:"Requests that the Backend API takes in 10 seconds, on all nodes together. 0: no limit."`
 
+	ApplicationName string   `name:"application-name" env:"SOJOURN_APPLICATION_NAME" default:"Sojourn" help:"Name of the application, as pages and emails show it."`
+	HomeURL         string   `name:"home-url" env:"SOJOURN_HOME_URL" help:"Where people are sent when nobody says where: after signing in, and out."`
+	AllowedOrigins  []string `name:"allowed-origins" env:"SOJOURN_ALLOWED_ORIGINS" help:"Origins of applications whose pages may use the Frontend API, besides those of its own site and those that the Backend API sets. In development all of this machine are allowed."`
+	TrustedProxies  []string `name:"trusted-proxies" env:"SOJOURN_TRUSTED_PROXIES" help:"Addresses or networks (10.0.0.0/8) of proxies whose X-Forwarded-For, -Host and -Proto are believed."`
+	AssetsDir       string   `name:"assets-dir" env:"SOJOURN_ASSETS_DIR" help:"Directory of the browser libraries that sojourn assets puts in place. Without it, assets in the data directory."`
+	GeoIPFile       string   `name:"geoip-file" env:"SOJOURN_GEOIP_FILE" help:"MaxMind database (.mmdb) that tells the cities and countries of addresses. Without it nobody asks."`
+
+	SingleSession         bool          `name:"single-session" env:"SOJOURN_SINGLE_SESSION" help:"Let a browser hold one session at a time, instead of one for each account."`
+	SignUpMode            string        `name:"sign-up-mode" env:"SOJOURN_SIGN_UP_MODE" default:"public" enum:"public,restricted" help:"public: everybody may sign up. restricted: users are made by the Backend API only."`
+	PasswordOptional      bool          `name:"password-optional" env:"SOJOURN_PASSWORD_OPTIONAL" help:"Let people sign up without a password, and sign in by email codes."`
+	EnumerationProtection bool          `name:"enumeration-protection" env:"SOJOURN_ENUMERATION_PROTECTION" help:"Let a sign-in not tell whether an identifier is known."`
+	LockoutDuration       time.Duration `name:"lockout-duration" env:"SOJOURN_LOCKOUT_DURATION" default:"1h" help:"How long an account stays locked. 0: until the Backend API unlocks it."`
+	SignInRateLimit       int64         `name:"sign-in-rate-limit" env:"SOJOURN_SIGN_IN_RATE_LIMIT" default:"5" help:"Sign-ins and sign-ups that an address may each begin in 10 seconds. 0: no limit. Development has none."`
+	AttemptRateLimit      int64         `name:"attempt-rate-limit" env:"SOJOURN_ATTEMPT_RATE_LIMIT" default:"3" help:"Attempts at a factor or a code that an address may make in 10 seconds. 0: no limit. Development has none."`
+
+	SMTPURL       secret.Text `name:"smtp-url" env:"SOJOURN_SMTP_URL" help:"Mail server: smtp://USER:PASSWORD@HOST:PORT (STARTTLS) or smtps://…. Without it development keeps emails in its mailbox, and production sends none."`
+	MailFrom      string      `name:"mail-from" env:"SOJOURN_MAIL_FROM" help:"Sender of emails, such as: Example <no-reply@example.com>."`
+	MailTemplates string      `name:"mail-templates" env:"SOJOURN_MAIL_TEMPLATES" help:"Directory with templates that replace the built-in ones, file by file."`
+
 	Migrate         bool          `name:"migrate" env:"SOJOURN_MIGRATE" help:"Let serve bring the database schema up to date by itself. dev always does."`
 	ShutdownTimeout time.Duration `name:"shutdown-timeout" env:"SOJOURN_SHUTDOWN_TIMEOUT" default:"15s" help:"How long running requests may take to finish when the server stops."`
 	LogLevel        string        `name:"log-level" env:"SOJOURN_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error. debug logs every request."`
 	LogFormat       string        `name:"log-format" env:"SOJOURN_LOG_FORMAT" default:"text" enum:"text,json" help:"text or json."`
 }
+
+// SignUpRestricted is the sign-up mode in which nobody signs up by themselves.
+const SignUpRestricted = "restricted"
 
 // Check refuses settings that cannot be, whichever command they are for.
 func (c *Config) Check() error {
@@ -69,7 +93,63 @@ func (c *Config) Check() error {
 	if err := checkSecretKey(c.SecretKey); err != nil {
 		return err
 	}
-	return checkURL(c.FrontendURL)
+	if err := checkURL("SOJOURN_FRONTEND_URL", c.FrontendURL, "https://clerk.example.com"); err != nil {
+		return err
+	}
+	return c.checkBrowsers()
+}
+
+func (c *Config) checkBrowsers() error {
+	if c.LockoutDuration < 0 || c.SignInRateLimit < 0 || c.AttemptRateLimit < 0 {
+		return errors.New("SOJOURN_LOCKOUT_DURATION, SOJOURN_SIGN_IN_RATE_LIMIT and SOJOURN_ATTEMPT_RATE_LIMIT cannot be negative")
+	}
+	for _, origin := range c.AllowedOrigins {
+		if u, err := url.Parse(origin); err != nil || u.Scheme == "" || u.Host == "" || u.Scheme+"://"+u.Host != origin {
+			return fmt.Errorf("SOJOURN_ALLOWED_ORIGINS holds %q: want origins such as https://app.example.com, without a path", origin)
+		}
+	}
+	if _, err := c.Proxies(); err != nil {
+		return err
+	}
+	if err := checkURL("SOJOURN_HOME_URL", c.HomeURL, "https://app.example.com"); err != nil {
+		return err
+	}
+	return c.checkMail()
+}
+
+func (c *Config) checkMail() error {
+	if c.MailFrom != "" {
+		if _, err := mail.ParseAddress(c.MailFrom); err != nil {
+			return errors.New("SOJOURN_MAIL_FROM must be an address such as no-reply@example.com, with or without a name")
+		}
+	}
+	if c.SMTPURL == "" {
+		return nil
+	}
+	u, err := url.Parse(c.SMTPURL.Reveal())
+	if err != nil || (u.Scheme != "smtp" && u.Scheme != "smtps") || u.Hostname() == "" { // no words of the parser: it repeats the password
+		return errors.New("SOJOURN_SMTP_URL must be a URL such as smtp://USER:PASSWORD@mail.example.com:587")
+	}
+	if c.MailFrom == "" {
+		return errors.New("SOJOURN_SMTP_URL needs SOJOURN_MAIL_FROM, the sender of emails")
+	}
+	return nil
+}
+
+// Proxies are the networks of the trusted proxies.
+func (c *Config) Proxies() ([]netip.Prefix, error) {
+	networks := make([]netip.Prefix, 0, len(c.TrustedProxies))
+	for _, text := range c.TrustedProxies {
+		network, err := netip.ParsePrefix(text)
+		if addr, err1 := netip.ParseAddr(text); err1 == nil {
+			network, err = addr.Prefix(addr.BitLen())
+		}
+		if err != nil {
+			return nil, fmt.Errorf("SOJOURN_TRUSTED_PROXIES holds %q: want addresses or networks such as 10.0.0.0/8", text)
+		}
+		networks = append(networks, network.Masked())
+	}
+	return networks, nil
 }
 
 const minSecretKey = 24 // characters
@@ -89,13 +169,13 @@ func checkSecretKey(key secret.Text) error {
 	}
 }
 
-func checkURL(s string) error {
+func checkURL(setting, s, example string) error {
 	if s == "" {
 		return nil
 	}
 	u, err := url.Parse(s)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
-		return errors.New("SOJOURN_FRONTEND_URL must be a URL such as https://clerk.example.com")
+		return fmt.Errorf("%s must be a URL such as %s", setting, example)
 	}
 	return nil
 }
@@ -145,7 +225,16 @@ func (c *Config) ReadMasterKey() (secret.MasterKey, error) {
 // Issuer is the frontend URL as tokens carry it: without a trailing slash.
 func (c *Config) Issuer() string { return strings.TrimRight(c.FrontendURL, "/") }
 
-// PublishableKey is the key that front ends are given: it names the environment and the frontend's host.
+// AssetsPath is the directory of the browser libraries.
+func (c *Config) AssetsPath() string {
+	if c.AssetsDir != "" {
+		return c.AssetsDir
+	}
+	return filepath.Join(c.DataDir, "assets")
+}
+
+// PublishableKey is the key that front ends are given: it names the environment and the frontend's host. Browser
+// libraries split it at its underscores, and the standard alphabet of base64 has none.
 func (c *Config) PublishableKey() string {
 	u, err := url.Parse(c.FrontendURL)
 	if err != nil {
@@ -155,7 +244,7 @@ func (c *Config) PublishableKey() string {
 	if c.Environment == "development" {
 		prefix = "pk_test_"
 	}
-	return prefix + base64.StdEncoding.EncodeToString([]byte(u.Host+"$"))
+	return prefix + base64.RawStdEncoding.EncodeToString([]byte(u.Host+"$"))
 }
 
 // URLOf is the URL under which this machine reaches a listener.

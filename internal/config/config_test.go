@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -73,17 +74,30 @@ func TestCheck(t *testing.T) {
 		args []string
 		want string // part of the error; "" for none
 	}{
-		"defaults":          {nil, ""},
-		"environment":       {[]string{"--environment=staging"}, "SOJOURN_ENVIRONMENT"},
-		"token lifetime":    {[]string{"--token-lifetime=10ms"}, "SOJOURN_TOKEN_LIFETIME"},
-		"sweep interval":    {[]string{"--sweep-interval=0s"}, "SOJOURN_SWEEP_INTERVAL"},
-		"password length":   {[]string{"--password-min-length=0"}, "SOJOURN_PASSWORD_MIN_LENGTH"},
-		"frontend URL":      {[]string{"--frontend-url=example.com"}, "SOJOURN_FRONTEND_URL"},
-		"URL with a query":  {[]string{"--frontend-url=https://example.com?x"}, "SOJOURN_FRONTEND_URL"},
-		"a good URL":        {[]string{"--frontend-url=https://clerk.example.com"}, ""},
-		"key without form":  {[]string{"--secret-key=hunter2hunter2hunter2hunter2"}, "SOJOURN_SECRET_KEY"},
-		"key that is short": {[]string{"--secret-key=sk_live_hunter2"}, "SOJOURN_SECRET_KEY"},
-		"a good key":        {[]string{"--secret-key=sk_live_0123456789abcdef0123"}, ""},
+		"defaults":           {nil, ""},
+		"environment":        {[]string{"--environment=staging"}, "SOJOURN_ENVIRONMENT"},
+		"token lifetime":     {[]string{"--token-lifetime=10ms"}, "SOJOURN_TOKEN_LIFETIME"},
+		"sweep interval":     {[]string{"--sweep-interval=0s"}, "SOJOURN_SWEEP_INTERVAL"},
+		"password length":    {[]string{"--password-min-length=0"}, "SOJOURN_PASSWORD_MIN_LENGTH"},
+		"frontend URL":       {[]string{"--frontend-url=example.com"}, "SOJOURN_FRONTEND_URL"},
+		"URL with a query":   {[]string{"--frontend-url=https://example.com?x"}, "SOJOURN_FRONTEND_URL"},
+		"a good URL":         {[]string{"--frontend-url=https://clerk.example.com"}, ""},
+		"key without form":   {[]string{"--secret-key=hunter2hunter2hunter2hunter2"}, "SOJOURN_SECRET_KEY"},
+		"key that is short":  {[]string{"--secret-key=sk_live_hunter2"}, "SOJOURN_SECRET_KEY"},
+		"a good key":         {[]string{"--secret-key=sk_live_0123456789abcdef0123"}, ""},
+		"good origins":       {[]string{"--allowed-origins=https://a.example.com,http://localhost:3000"}, ""},
+		"origin with a path": {[]string{"--allowed-origins=https://a.example.com/"}, "SOJOURN_ALLOWED_ORIGINS"},
+		"an origin of many":  {[]string{"--allowed-origins=https://a.example.com,b.example.com"}, "b.example.com"},
+		"good proxies":       {[]string{"--trusted-proxies=10.0.0.0/8,::1,192.0.2.7"}, ""},
+		"a proxy by name":    {[]string{"--trusted-proxies=proxy.example.com"}, "SOJOURN_TRUSTED_PROXIES"},
+		"home URL":           {[]string{"--home-url=/home"}, "SOJOURN_HOME_URL"},
+		"lockout":            {[]string{"--lockout-duration=-1s"}, "SOJOURN_LOCKOUT_DURATION"},
+		"rate limit":         {[]string{"--attempt-rate-limit=-1"}, "SOJOURN_ATTEMPT_RATE_LIMIT"},
+		"good mail":          {[]string{"--smtp-url=smtps://user:hunter2@mail.example.com", "--mail-from=Example <no-reply@example.com>"}, ""},
+		"mail of nobody":     {[]string{"--smtp-url=smtp://user:hunter2@mail.example.com"}, "SOJOURN_MAIL_FROM"},
+		"mail by HTTP":       {[]string{"--smtp-url=http://user:hunter2@mail.example.com", "--mail-from=a@example.com"}, "SOJOURN_SMTP_URL"},
+		"no mail URL":        {[]string{"--smtp-url=smtp://user:hunter2@mail example.com", "--mail-from=a@example.com"}, "SOJOURN_SMTP_URL"},
+		"sender":             {[]string{"--mail-from=nobody"}, "SOJOURN_MAIL_FROM"},
 	} {
 		cfg, err := parse(t, c.args...)
 		if err != nil {
@@ -98,7 +112,8 @@ func TestCheck(t *testing.T) {
 
 func TestPrintRedactsAndReadsBack(t *testing.T) {
 	master := secret.NewMasterKey().Encode()
-	c, err := parse(t, "--secret-key=sk_live_0123456789abcdef0123", "--master-key="+master, "--token-lifetime=90s", `--session-claims={"a":"{{user.id}}"}`)
+	c, err := parse(t, "--secret-key=sk_live_0123456789abcdef0123", "--master-key="+master, "--token-lifetime=90s", `--session-claims={"a":"{{user.id}}"}`,
+		"--allowed-origins=https://a.example.com,https://b.example.com", "--smtp-url=smtp://user:0123456789@mail.example.com")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,12 +121,12 @@ func TestPrintRedactsAndReadsBack(t *testing.T) {
 	if err := c.Print(&out); err != nil {
 		t.Fatal(err)
 	}
-	if strings.Contains(out.String(), "0123456789") || strings.Contains(out.String(), master) || strings.Count(out.String(), "[redacted]") != 2 {
+	if strings.Contains(out.String(), "0123456789") || strings.Contains(out.String(), master) || strings.Count(out.String(), "[redacted]") != 3 {
 		t.Errorf("printed:\n%s", &out)
 	}
 	plain := strings.ReplaceAll(out.String(), "[redacted]", `""`)
 	again, err := parse(t, "--config", file(t, plain))
-	if err != nil || again.TokenLifetime != c.TokenLifetime || again.SessionClaims != c.SessionClaims || again.BackendAddr != c.BackendAddr {
+	if err != nil || again.TokenLifetime != c.TokenLifetime || again.SessionClaims != c.SessionClaims || again.BackendAddr != c.BackendAddr || !slices.Equal(again.AllowedOrigins, c.AllowedOrigins) {
 		t.Errorf("read back: %+v, %v", again, err)
 	}
 }
@@ -135,10 +150,20 @@ func TestMasterKeys(t *testing.T) {
 	}
 }
 
+// Browser libraries split the key at its underscores into three, and want a host with a dot behind it.
 func TestPublishableKey(t *testing.T) {
-	c := &config.Config{FrontendURL: "https://clerk.sojourn.test", Environment: "production"}
-	if got, want := c.PublishableKey(), "pk_live_Y2xlcmsuc29qb3Vybi50ZXN0JA=="; got != want {
-		t.Errorf("got %s, want %s", got, want)
+	for _, c := range []struct{ url, environment, want string }{
+		{"https://clerk.sojourn.test", "production", "pk_live_Y2xlcmsuc29qb3Vybi50ZXN0JA"},
+		{"http://127.0.0.1:4001", "development", "pk_test_MTI3LjAuMC4xOjQwMDEk"},
+		{"https://a?b>c.example", "production", ""}, // what base64 for URLs would write with an underscore is no host
+	} {
+		got := (&config.Config{FrontendURL: c.url, Environment: c.environment}).PublishableKey()
+		if c.want != "" && got != c.want {
+			t.Errorf("%s: got %s, want %s", c.url, got, c.want)
+		}
+		if parts := strings.Split(got, "_"); len(parts) != 3 {
+			t.Errorf("%s: %s has %d parts", c.url, got, len(parts))
+		}
 	}
 }
 

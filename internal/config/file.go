@@ -52,10 +52,23 @@ func (f *file) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, err
 	}
 	for name, value := range f.values {
 		if flagName(name) == flag.Name {
-			return fmt.Sprint(value), nil
+			return flagText(value), nil
 		}
 	}
 	return nil, nil
+}
+
+// flagText is a value as a flag takes it: a list with commas.
+func flagText(value any) string {
+	list, ok := value.([]any)
+	if !ok {
+		return fmt.Sprint(value)
+	}
+	items := make([]string, len(list))
+	for i, item := range list {
+		items[i] = fmt.Sprint(item)
+	}
+	return strings.Join(items, ",")
 }
 
 // flagName lets files write data_dir for data-dir.

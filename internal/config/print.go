@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"strings"
 )
 
 // Print writes the effective settings as a config file, with secrets redacted.
@@ -25,6 +26,13 @@ func shown(v reflect.Value) any {
 	}
 	if v.Type().Name() == "string" {
 		return fmt.Sprintf("%q", v.String())
+	}
+	if list, ok := reflect.TypeAssert[[]string](v); ok {
+		items := make([]string, len(list))
+		for i, item := range list {
+			items[i] = fmt.Sprintf("%q", item)
+		}
+		return "[" + strings.Join(items, ", ") + "]"
 	}
 	return v.Interface()
 }
