@@ -9,7 +9,7 @@ LINT     := $(GO) tool -modfile=tools/go.mod golangci-lint
 export PATH := $(CURDIR)/.cache/node/node_modules/.bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint fmt bench fuzz check
+.PHONY: help run build test ha lint fmt bench fuzz check
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -25,6 +25,9 @@ test: ## install what the tests need, then run them all with the race detector
 	scripts/test-deps
 	scripts/with-postgres $(GO) test -race -count=1 -timeout 15m ./...
 	TEST_ENGINE=postgres scripts/with-postgres $(GO) test -race -count=1 -timeout 15m ./internal/app ./internal/httpapi ./e2e
+
+ha: ## kill the primary of a highly available PostgreSQL under load (Debian, root)
+	scripts/ha $(GO) test -race -count=1 -timeout 15m -v -run TestFailover ./e2e
 
 lint: ## check style, import rules and the clock (golangci-lint), go vet, dependencies, vulnerabilities
 	$(GO) vet ./...

@@ -36,7 +36,7 @@ func TestFleet(t *testing.T) {
 	if storetest.Engine() != storetest.EnginePostgres {
 		t.Skip("a fleet needs PostgreSQL: set TEST_ENGINE=postgres")
 	}
-	f := startFleet(t)
+	f := startFleetOn(t, storetest.EmptyPostgres(t))
 	goal := operationsWanted(t)
 	killed := goal / 5
 	rotated := ""
@@ -93,10 +93,10 @@ type fleet struct {
 	kids map[string]bool // that signed a token
 }
 
-// startFleet starts all nodes at once on an empty database, which each of them would migrate.
-func startFleet(t *testing.T) *fleet {
+// startFleetOn starts all nodes at once on an empty database, which each of them would migrate.
+func startFleetOn(t *testing.T, databaseURL string) *fleet {
 	t.Helper()
-	p := newProduction(t, storetest.EmptyPostgres(t), "SOJOURN_MIGRATE=true", "SOJOURN_ALLOW_CREATE_SESSION=true")
+	p := newProduction(t, databaseURL, "SOJOURN_MIGRATE=true", "SOJOURN_ALLOW_CREATE_SESSION=true")
 	f := &fleet{began: time.Now(), kids: map[string]bool{}, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: fleetUsers * fleetCallers}}}
 	t.Cleanup(f.client.CloseIdleConnections)
 	for range fleetNodes {
@@ -320,6 +320,9 @@ func (u *person) call(method, path, body string) (call int64, got told, ok bool)
 	content, err := io.ReadAll(response.Body)
 	if err != nil || response.StatusCode == http.StatusServiceUnavailable {
 		u.unanswered.Add(1)
+		if err == nil && response.Header.Get("Retry-After") == "" {
+			u.t.Errorf("%s %s: 503 that does not say when to try again", method, path)
+		}
 		return call, got, false
 	}
 	got.status = response.StatusCode

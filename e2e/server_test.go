@@ -211,6 +211,11 @@ func tail(log string) string {
 // eventually waits until the condition holds.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
+	within(t, patience, what, holds)
+}
+
+func within(t *testing.T, patience time.Duration, what string, holds func() bool) {
+	t.Helper()
 	deadline := time.After(patience)
 	again := time.NewTicker(5 * time.Millisecond)
 	defer again.Stop()
