@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -46,15 +47,23 @@ func (d devCommand) Run(ctx context.Context, c *config.Config, log *slog.Logger,
 		l.close()
 		return err
 	}
-	card, err := newCard(ctx, c, a, l)
-	if err == nil {
-		err = card.print(w, d.JSON)
+	if err = setMail(c, a, log); err == nil {
+		err = d.introduce(ctx, c, a, l, w)
 	}
 	if err != nil {
 		l.close()
 		return errors.Join(err, a.Store.Close())
 	}
 	return serve(ctx, c, a, l, log)
+}
+
+// introduce prints the card.
+func (d devCommand) introduce(ctx context.Context, c *config.Config, a *app.App, l listeners, w io.Writer) error {
+	k, err := newCard(ctx, c, a, l)
+	if err != nil {
+		return err
+	}
+	return k.print(w, d.JSON)
 }
 
 // devKeys makes the keys that are not there, and keeps them in the data directory so that the next start finds them.
@@ -114,6 +123,7 @@ type card struct {
 	InstanceID     string   `json:"instance_id"`
 	JWKSURL        string   `json:"jwks_url"`
 	JWTKey         string   `json:"jwt_key"`
+	MailboxURL     string   `json:"mailbox_url"` // "" when emails are delivered
 	DataDir        string   `json:"data_dir"`
 	Env            []string `json:"env"`
 }
@@ -136,6 +146,7 @@ func newCard(ctx context.Context, c *config.Config, a *app.App, l listeners) (ca
 		PublishableKey: c.PublishableKey(), InstanceID: a.InstanceID(), JWKSURL: c.Issuer() + "/.well-known/jwks.json",
 		JWTKey: pem, DataDir: dir, ProxyURL: proxyURL(config.URLOf(l.frontend.Addr())),
 	}
+	k.MailboxURL = mailboxURL(a, k.BackendURL)
 	k.Env = []string{
 		"CLERK_API_URL=" + k.BackendURL,
 		"CLERK_SECRET_KEY=" + k.SecretKey,
@@ -165,6 +176,7 @@ func (k card) print(w io.Writer, asJSON bool) error {
   Publishable key  %s
   Instance         %s
   Key set          %s
+  Emails           %s
   Data             %s
 
 For the official SDKs, in .env:
@@ -181,7 +193,8 @@ Try it:
     -d '{"email_address":["maria@example.com"]}' %s/v1/users
 
 Stop with Ctrl-C. The next start finds the same keys and data.
-`, k.BackendURL, k.FrontendURL, k.SecretKey, k.PublishableKey, k.InstanceID, k.JWKSURL, k.DataDir,
+`, k.BackendURL, k.FrontendURL, k.SecretKey, k.PublishableKey, k.InstanceID, k.JWKSURL,
+		cmp.Or(k.MailboxURL, "are delivered by the mail server of SOJOURN_SMTP_URL"), k.DataDir,
 		strings.Join(k.Env, "\n  "), k.BackendURL, k.ProxyURL, k.SecretKey, k.BackendURL)
 	return err
 }

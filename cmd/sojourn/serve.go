@@ -35,6 +35,9 @@ func (serveCommand) Run(ctx context.Context, c *config.Config, log *slog.Logger)
 	if err := checkSecretKey(ctx, c, a); err != nil {
 		return errors.Join(err, a.Store.Close())
 	}
+	if err := setMail(c, a, log); err != nil {
+		return errors.Join(err, a.Store.Close())
+	}
 	l, err := listen(ctx, c)
 	if err != nil {
 		return errors.Join(err, a.Store.Close())

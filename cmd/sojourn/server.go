@@ -75,6 +75,7 @@ func settings(c *config.Config) (app.Settings, error) {
 		TokenLifetime: c.TokenLifetime, ClaimsVersion: c.ClaimsVersion, SessionClaims: c.SessionClaims,
 		PasswordMin: c.PasswordMinLength, MaxAttempts: c.LockoutAttempts,
 		AllowCreate: c.AllowCreateSession, StrictVerify: c.StrictVerify, RateLimit: c.BackendRateLimit, StrictList: c.StrictList,
+		BackendHost: hostOf(c.BackendAddr),
 		Browsers: app.Browsers{
 			PublishableKey: c.PublishableKey(), ApplicationName: c.ApplicationName, HomeURL: c.HomeURL,
 			AllowedOrigins: c.AllowedOrigins, TrustedProxies: proxies,
@@ -83,6 +84,15 @@ func settings(c *config.Config) (app.Settings, error) {
 			LockoutDuration: c.LockoutDuration, CreateLimit: c.SignInRateLimit, AttemptLimit: c.AttemptRateLimit,
 		},
 	}, nil
+}
+
+// hostOf is the host of an address to listen on; "" when that is every one.
+func hostOf(address string) string {
+	host, _, err := net.SplitHostPort(address)
+	if ip := net.ParseIP(host); err != nil || ip != nil && ip.IsUnspecified() {
+		return ""
+	}
+	return host
 }
 
 // listeners are the two sockets, bound before anything is announced.
@@ -125,7 +135,7 @@ func serve(ctx context.Context, c *config.Config, a *app.App, l listeners, log *
 	}
 	stopSweeping()
 	<-swept
-	return errors.Join(err, shutDown(c, servers), a.Store.Close())
+	return errors.Join(err, shutDown(c, servers), drainMail(c, a), a.Store.Close())
 }
 
 func server(h http.Handler, log *slog.Logger) *http.Server {

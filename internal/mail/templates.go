@@ -63,7 +63,7 @@ func ReadTemplates(dir string) (*Templates, error) {
 	if dir != "" {
 		source.operator = os.DirFS(dir)
 		if err := source.check(); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", dir, err)
 		}
 	}
 	t := &Templates{kinds: map[Kind]words{}}
