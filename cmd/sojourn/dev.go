@@ -102,6 +102,9 @@ func devApp(ctx context.Context, c *config.Config, log *slog.Logger) (*app.App, 
 	if err != nil {
 		return nil, err
 	}
+	if err := setPlaces(c, a); err != nil {
+		return nil, errors.Join(err, a.Store.Close())
+	}
 	if _, err = a.Create(ctx); err == nil {
 		if err = a.Load(ctx); err == nil {
 			err = a.SetSecretKey(ctx, c.SecretKey)

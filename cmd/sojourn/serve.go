@@ -32,6 +32,9 @@ func (serveCommand) Run(ctx context.Context, c *config.Config, log *slog.Logger)
 	if err != nil {
 		return err
 	}
+	if err := setPlaces(c, a); err != nil {
+		return errors.Join(err, a.Store.Close())
+	}
 	if err := checkSecretKey(ctx, c, a); err != nil {
 		return errors.Join(err, a.Store.Close())
 	}
