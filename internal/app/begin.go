@@ -18,6 +18,7 @@ type beginning struct {
 	strategy signin.Strategy // by which its user proved who they are
 	actor    json.RawMessage // who is behind it; nil for the user
 	most     time.Duration   // that it may live; 0: as the instance says
+	digest   string          // of the password that was right; "" when there was none
 }
 
 // begin starts a session on a browser, which gets another client token. The page makes it the active one when it is
@@ -30,6 +31,9 @@ func (a *App) begin(ctx context.Context, tx store.Conn, v *Visitor, b *browser, 
 	}
 	if lockedAt(u, now) && w.actor == nil {
 		return session.Session{}, userLocked(u, now)
+	}
+	if w.digest != "" && w.digest != u.PasswordDigest {
+		return session.Session{}, wrongPassword("password")
 	}
 	if err := a.admit(ctx, tx, u.ID, now); err != nil {
 		return session.Session{}, err

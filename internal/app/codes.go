@@ -12,6 +12,7 @@ import (
 
 	"github.com/sojourn-auth/sojourn/api"
 	"github.com/sojourn-auth/sojourn/internal/mail"
+	"github.com/sojourn-auth/sojourn/internal/secret"
 	"github.com/sojourn-auth/sojourn/internal/signin"
 	"github.com/sojourn-auth/sojourn/internal/store"
 )
@@ -53,6 +54,9 @@ func (a *App) issueCode(ctx context.Context, tx store.Conn, ownerID string, stra
 	if err != nil {
 		return newCode{}, err
 	}
+	if err := limitCodes(ctx, tx, address, silent, now); err != nil {
+		return newCode{}, err
+	}
 	code := testCode
 	if !silent {
 		if code, err = randomCode(); err != nil {
@@ -75,6 +79,21 @@ func (a *App) issueCode(ctx context.Context, tx store.Conn, ownerID string, stra
 		issued.message.Kind = mail.ResetPasswordCode
 	}
 	return issued, tx.PutCode(ctx, issued.kept)
+}
+
+// codesPerHour is how many codes an address is mailed, whoever asks: nobody's mailbox is to be filled.
+const codesPerHour = 30
+
+func limitCodes(ctx context.Context, tx store.Conn, address string, silent bool, now time.Time) error {
+	if silent || address == "" {
+		return nil
+	}
+	start := now.Truncate(time.Hour)
+	ok, err := tx.Take(ctx, secret.HashKey("codes:"+address), start, 1, codesPerHour)
+	if err == nil && !ok {
+		return tooSoon("too_many_requests", "Too many codes were sent to this address; try again later.", start.Add(time.Hour).Sub(now))
+	}
+	return err
 }
 
 func randomCode() (string, error) {

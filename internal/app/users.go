@@ -85,20 +85,22 @@ func (a *App) newUser(req *api.CreateUser, now time.Time) (store.User, error) {
 
 // insertUser writes a new user with their identifiers, or names what belongs to somebody else.
 func (a *App) insertUser(ctx context.Context, u store.User, ids []store.Identifier) error {
-	return a.Store.Update(ctx, func(tx store.Conn) error {
-		if err := checkUnique(ctx, tx, u); err != nil {
-			return err
+	return a.Store.Update(ctx, func(tx store.Conn) error { return insertUserRows(ctx, tx, u, ids) })
+}
+
+func insertUserRows(ctx context.Context, tx store.Conn, u store.User, ids []store.Identifier) error {
+	if err := checkUnique(ctx, tx, u); err != nil {
+		return err
+	}
+	if err := tx.InsertUser(ctx, u); err != nil {
+		return whenUserTaken(err, u)
+	}
+	for _, i := range ids {
+		if err := tx.InsertIdentifier(ctx, i); err != nil {
+			return whenTaken(err, i.Kind)
 		}
-		if err := tx.InsertUser(ctx, u); err != nil {
-			return whenUserTaken(err, u)
-		}
-		for _, i := range ids {
-			if err := tx.InsertIdentifier(ctx, i); err != nil {
-				return whenTaken(err, i.Kind)
-			}
-		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // GetUser finds a user.

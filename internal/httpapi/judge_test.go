@@ -37,6 +37,9 @@ func describe(name, prefix, errorSchema string, source []byte) (*description, er
 	}
 	d := &description{name: name, document: document, mux: http.NewServeMux(), errors: document.Components.Schemas[errorSchema].Value}
 	for path, item := range document.Paths.Map() {
+		if strings.Contains(path, "}.") {
+			continue // ServeMux has no such patterns, and this server no such operations
+		}
 		for method, operation := range item.Operations() {
 			pattern := method + " " + prefix + path
 			d.mux.Handle(pattern, described{&routers.Route{Spec: document, Path: path, PathItem: item, Method: method, Operation: operation}})

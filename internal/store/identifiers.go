@@ -67,6 +67,11 @@ func (c Conn) Identifier(ctx context.Context, kind Kind, id string) (Identifier,
 	return one(ctx, c, scanIdentifier, `SELECT `+identifierColumns+` FROM identifiers WHERE id = $1 AND kind = $2`, id, string(kind))
 }
 
+// IdentifierNamed finds the identifier of a kind that compares as lookup, or ErrNotFound.
+func (c Conn) IdentifierNamed(ctx context.Context, kind Kind, lookup string) (Identifier, error) {
+	return one(ctx, c, scanIdentifier, `SELECT `+identifierColumns+` FROM identifiers WHERE kind = $1 AND lookup = $2`, string(kind), lookup)
+}
+
 // Identifiers lists the identifiers of users, those of one user together and in the order they were given.
 func (c Conn) Identifiers(ctx context.Context, userIDs ...string) ([]Identifier, error) {
 	if len(userIDs) == 0 {
