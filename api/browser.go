@@ -74,7 +74,6 @@ type SignIn struct {
 	CreatedSessionID         *string              `json:"created_session_id"`
 	ClientTrustState         string               `json:"client_trust_state"` // "known"
 	AbandonAt                int64                `json:"abandon_at"`
-	ProtectCheck             json.RawMessage      `json:"protect_check"`
 }
 
 // Factor is a way to prove who one is.
@@ -122,7 +121,6 @@ type SignUp struct {
 	Locale           *string             `json:"locale"`
 	Timezone         *string             `json:"timezone"`
 	ExternalAccount  json.RawMessage     `json:"external_account"`
-	ProtectCheck     json.RawMessage     `json:"protect_check"`
 }
 
 // SignUpVerifications are how far the proofs of a sign-up have come.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/big"
@@ -143,32 +144,39 @@ func (a *App) send(ctx context.Context, m mail.Message) error {
 	return a.Mail.Send(ctx, m)
 }
 
-// tryCode tries a code, for the one time that it works. A wrong one is refused in refusal, and counted: the transaction
-// must go on and end well, or the count is lost.
-func (a *App) tryCode(ctx context.Context, tx store.Conn, ownerID string, strategy signin.Strategy, given string, now time.Time) (refusal *api.Error, err error) {
-	kept, err := tx.CodeForUpdate(ctx, ownerID)
+// tryCode tries a code, for the one time that it works, and answers what is kept of it. A wrong one is refused in
+// refusal, and counted: the transaction must go on and end well, or the count is lost.
+func (a *App) tryCode(ctx context.Context, tx store.Conn, ownerID string, strategy signin.Strategy, given string, now time.Time) (kept store.Code, refusal *api.Error, err error) {
+	kept, err = tx.CodeForUpdate(ctx, ownerID)
 	if errors.Is(err, store.ErrNotFound) || err == nil && kept.Strategy != string(strategy) {
-		return fail(400, "verification_missing", "No code was sent", "Ask for a code before you send one."), nil
+		return kept, fail(400, "verification_missing", "No code was sent", "Ask for a code before you send one."), nil
 	}
 	if err != nil {
-		return nil, err
+		return kept, nil, err
 	}
 	switch {
+	case kept.Hash == usedCode:
+		return kept, fail(400, "verification_already_verified", "Already verified", "This code has been used; ask for another one."), nil
 	case kept.Attempts >= codeAttempts:
-		return fail(400, "verification_failed", "Too many attempts", "Too many wrong codes; ask for another one."), nil
+		return kept, fail(400, "verification_failed", "Too many attempts", "Too many wrong codes; ask for another one."), nil
 	case !now.Before(kept.ExpireAt):
-		return fail(400, "verification_expired", "The code has expired", "The code has expired; ask for another one."), nil
+		return kept, fail(400, "verification_expired", "The code has expired", "The code has expired; ask for another one."), nil
 	}
 	hash, err := a.codeHash(ownerID, given)
 	if err != nil {
-		return nil, err
-	}
-	if subtle.ConstantTimeCompare([]byte(hash), []byte(kept.Hash)) == 1 {
-		return nil, tx.DeleteCode(ctx, ownerID)
+		return kept, nil, err
 	}
 	kept.Attempts++
-	return wrongCode(), tx.PutCode(ctx, kept)
+	if subtle.ConstantTimeCompare([]byte(hash), []byte(kept.Hash)) == 1 {
+		kept.Hash = usedCode
+	} else {
+		refusal = wrongCode()
+	}
+	return kept, refusal, tx.PutCode(ctx, kept)
 }
+
+// usedCode stands in the place of a code that was right: no code has this hash.
+const usedCode = ""
 
 func wrongCode() *api.Error {
 	return at("code", fail(422, "form_code_incorrect", "Incorrect code", "This is not the code that was sent."))
@@ -183,11 +191,29 @@ func (a *App) codeView(ctx context.Context, c store.Conn, ownerID string, now ti
 	if err != nil {
 		return nil, err
 	}
+	view := codeVerification(kept)
+	return verificationAt(view, now), nil
+}
+
+func codeVerification(kept store.Code) api.BrowserVerification {
 	expires, status := kept.ExpireAt.UnixMilli(), statusUnverified
-	if kept.Attempts >= codeAttempts {
+	switch {
+	case kept.Hash == usedCode:
+		status = statusVerified
+	case kept.Attempts >= codeAttempts:
 		status = "failed"
 	}
-	return verificationAt(api.BrowserVerification{
+	return api.BrowserVerification{
 		Object: "verification_otp", Status: &status, Strategy: &kept.Strategy, Attempts: &kept.Attempts, ExpireAt: &expires,
-	}, now), nil
+	}
+}
+
+// provedByCode is the verification of an address that took a code.
+func provedByCode(kept store.Code) json.RawMessage {
+	kept.Strategy = string(signin.EmailCode)
+	raw, err := json.Marshal(codeVerification(kept))
+	if err != nil {
+		panic(err) // it is made of texts and numbers
+	}
+	return raw
 }

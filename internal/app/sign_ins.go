@@ -303,7 +303,7 @@ func (a *App) attemptCode(ctx context.Context, v *Visitor, id string, strategy s
 		if s.Status != signin.NeedsFirstFactor {
 			return nil, signin.ErrNotNow
 		}
-		refusal, err := a.tryCode(ctx, tx, s.ID, strategy, code, now)
+		kept, refusal, err := a.tryCode(ctx, tx, s.ID, strategy, code, now)
 		if refusal == nil && err == nil && s.UserID == "" {
 			refusal = wrongCode() // whatever nobody sends
 		}
@@ -316,7 +316,7 @@ func (a *App) attemptCode(ctx context.Context, v *Visitor, id string, strategy s
 		if *s, err = s.Proved(strategy, s.UserID); err != nil {
 			return nil, err
 		}
-		if err := a.proveEmail(ctx, tx, s.EmailID, now); err != nil || s.Status != signin.Complete {
+		if err := a.proveEmail(ctx, tx, s.EmailID, kept, now); err != nil || s.Status != signin.Complete {
 			return nil, err
 		}
 		return nil, a.complete(ctx, tx, v, b, s, beginning{userID: s.UserID, strategy: strategy}, now)
@@ -334,7 +334,7 @@ func (a *App) complete(ctx context.Context, tx store.Conn, v *Visitor, b *browse
 }
 
 // proveEmail notes that an address took a code, if nobody knew that it is its user's.
-func (a *App) proveEmail(ctx context.Context, tx store.Conn, id string, now time.Time) error {
+func (a *App) proveEmail(ctx context.Context, tx store.Conn, id string, kept store.Code, now time.Time) error {
 	i, err := tx.Identifier(ctx, store.EmailAddress, id)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
@@ -342,6 +342,6 @@ func (a *App) proveEmail(ctx context.Context, tx store.Conn, id string, now time
 	if err != nil || proved(i) {
 		return err
 	}
-	i.Reserved, i.Verification, i.UpdatedAt = false, provedByCode, now
+	i.Reserved, i.Verification, i.UpdatedAt = false, provedByCode(kept), now
 	return tx.UpdateIdentifier(ctx, i)
 }

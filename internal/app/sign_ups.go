@@ -109,7 +109,7 @@ func (a *App) AttemptVerification(ctx context.Context, v *Visitor, req *api.Atte
 		if s.EmailVerified {
 			return nil, fail(400, "verification_already_verified", "Already verified", "This email address is verified already.")
 		}
-		refusal, err := a.tryCode(ctx, tx, s.ID, signin.EmailCode, code, now)
+		_, refusal, err := a.tryCode(ctx, tx, s.ID, signin.EmailCode, code, now)
 		if refusal != nil || err != nil {
 			return refusal, err
 		}
@@ -190,13 +190,20 @@ func (a *App) whenReady(ctx context.Context, tx store.Conn, v *Visitor, b *brows
 		setPassword(&u, &password.Digest{Hasher: s.PasswordHasher, Text: s.PasswordDigest}, now)
 	}
 	email := a.newIdentifier(u.ID, store.EmailAddress, s.Email, s.Email, statusVerified, now)
-	email.Verification = provedByCode
+	kept, err := tx.Code(ctx, s.ID)
+	if errors.Is(err, store.ErrNotFound) { // it was right a while ago, and has been purged
+		kept, err = store.Code{Hash: usedCode, Attempts: 1, ExpireAt: now}, nil
+	}
+	if err != nil {
+		return err
+	}
+	email.Verification = provedByCode(kept)
 	u.PrimaryEmailID = email.ID
 	if err := insertUserRows(ctx, tx, u, []store.Identifier{email}); err != nil {
 		return err
 	}
 	begun, err := a.begin(ctx, tx, v, b, beginning{userID: u.ID, strategy: signin.EmailCode}, now)
-	if s.PasswordDigest != "" {
+	if s.PasswordDigest != "" { // which is what they will use
 		b.LastStrategy = string(signin.Password)
 	}
 	s.UserID, s.SessionID = u.ID, begun.ID

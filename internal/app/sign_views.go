@@ -109,7 +109,7 @@ func (a *App) factorView(ctx context.Context, s signin.SignIn, now time.Time) (*
 	if s.Strategy == "" {
 		return nil, nil
 	}
-	if s.Status != signin.NeedsFirstFactor {
+	if !s.Strategy.ByCode() {
 		return provedBy(s.Strategy), nil
 	}
 	kept, err := a.codeView(ctx, a.Store.Conn, s.ID, now)
@@ -123,10 +123,7 @@ func (a *App) factorView(ctx context.Context, s signin.SignIn, now time.Time) (*
 // provedBy is the verification of a factor that was right.
 func provedBy(strategy signin.Strategy) *api.BrowserVerification {
 	object, status, name := "verification_password", statusVerified, string(strategy)
-	switch {
-	case strategy.ByCode():
-		object = "verification_otp"
-	case strategy == signin.Ticket:
+	if strategy == signin.Ticket {
 		object = "verification_ticket"
 	}
 	return &api.BrowserVerification{Object: object, Status: &status, Strategy: &name}
@@ -226,17 +223,16 @@ func (a *App) signUpView(ctx context.Context, s signup.SignUp, now time.Time) (*
 		NextAction:          "needs_prepare", SupportedStrategies: []string{string(signin.EmailCode)},
 	}
 	view.Verifications.EmailAddress = verification
-	switch {
-	case s.EmailVerified:
-		verification.BrowserVerification, verification.NextAction = *provedBy(signin.EmailCode), ""
-	case s.EmailPrepared: // before that, components must not believe that a code is on its way
-		kept, err := a.codeView(ctx, a.Store.Conn, s.ID, now)
-		if err != nil {
-			return nil, err
-		}
-		if kept != nil {
-			verification.BrowserVerification, verification.NextAction = *kept, "needs_attempt"
-		}
+	if !s.EmailPrepared { // components must not believe that a code is on its way
+		return view, nil
+	}
+	kept, err := a.codeView(ctx, a.Store.Conn, s.ID, now)
+	if kept == nil || err != nil {
+		return view, err
+	}
+	verification.BrowserVerification, verification.NextAction = *kept, "needs_attempt"
+	if s.EmailVerified {
+		verification.NextAction = ""
 	}
 	return view, nil
 }

@@ -19,9 +19,6 @@ const (
 // provedByAdmin is the verification of what the holder of the secret key says is verified.
 var provedByAdmin = json.RawMessage(`{"object":"verification_admin","status":"verified","strategy":"admin","attempts":null,"expire_at":null}`)
 
-// provedByCode is the verification of an address that took a code.
-var provedByCode = json.RawMessage(`{"object":"verification_otp","status":"verified","strategy":"email_code","attempts":1,"expire_at":null}`)
-
 func verificationOf(i store.Identifier) *api.Verification {
 	if i.Verification == nil {
 		return nil
