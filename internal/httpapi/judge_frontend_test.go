@@ -76,6 +76,6 @@ var frontendExceptions = []exception{
 	{
 		reason:  "before a code is sent components want the verification's status to be null, and the file has no place for that",
 		status:  []int{200},
-		message: `Error at "/verifications": doesn't match schema due to: Error at "/email_address"`,
+		message: `/verifications": doesn't match schema due to: Error at "/email_address"`,
 	},
 }
