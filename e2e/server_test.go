@@ -25,6 +25,7 @@ const patience = 30 * time.Second
 type server struct {
 	BackendURL     string   `json:"backend_url"`
 	FrontendURL    string   `json:"frontend_url"`
+	ProxyURL       string   `json:"proxy_url"`
 	SecretKey      string   `json:"secret_key"`
 	PublishableKey string   `json:"publishable_key"`
 	InstanceID     string   `json:"instance_id"`

@@ -1,0 +1,78 @@
+package e2e
+
+import (
+	"html/template"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+)
+
+// pages is the web server of an app: its pages, the browser libraries, and the Frontend API under a path of its own.
+type pages struct {
+	origin string
+	proxy  atomic.Pointer[httputil.ReverseProxy]
+	shown  atomic.Pointer[browsing]
+	post   *post // where emails arrive, in production
+}
+
+// newPages starts the app. It has no server behind it yet.
+func newPages(t *testing.T) *pages {
+	t.Helper()
+	p := &pages{}
+	mux := http.NewServeMux()
+	for _, prefix := range []string{"", relative} {
+		for path, dir := range map[string]string{
+			"/npm/@clerk/clerk-js@6/": "@clerk/clerk-js", "/npm/@clerk/clerk-js@5/": "clerk-js-5", "/npm/@clerk/ui@1/": "@clerk/ui",
+		} {
+			files := http.FileServer(http.Dir(filepath.Join("browser", "node_modules", dir)))
+			mux.Handle(prefix+path, http.StripPrefix(prefix+strings.TrimSuffix(path, "/"), files))
+		}
+	}
+	mux.HandleFunc(relative+"/", func(w http.ResponseWriter, r *http.Request) { p.proxy.Load().ServeHTTP(w, r) })
+	mux.HandleFunc("/mail", func(w http.ResponseWriter, r *http.Request) { p.post.hand(w, r) })
+	html := template.Must(template.ParseGlob(filepath.Join("browser", "pages", "*.html")))
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { p.write(w, r, html) })
+
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &httptest.Server{Listener: l, Config: &http.Server{Handler: mux}}
+	s.Start()
+	t.Cleanup(s.Close)
+	p.origin = strings.Replace(s.URL, "//127.0.0.1:", "//localhost:", 1)
+	return p
+}
+
+// write writes the page for a path: /ui has the components, everything else has not.
+func (p *pages) write(w http.ResponseWriter, r *http.Request, html *template.Template) {
+	name, ui := "app.html", strings.HasPrefix(r.URL.Path, "/ui")
+	if strings.HasPrefix(r.URL.Path, "/react") {
+		name = "react.html"
+	}
+	b := p.shown.Load()
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_ = html.ExecuteTemplate(w, name, map[string]any{"Key": b.PublishableKey, "ProxyURL": b.ProxyURL, "ClerkJS": b.ClerkJS, "UI": ui})
+}
+
+// show decides what the pages tell the library.
+func (p *pages) show(b browsing) { p.shown.Store(&b) }
+
+// forwardTo puts the Frontend API behind the app.
+func (p *pages) forwardTo(t *testing.T, frontend string) {
+	t.Helper()
+	target, err := url.Parse(frontend)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.proxy.Store(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(target)
+		r.Out.Host = r.In.Host // cookies are for the host that the browser knows
+	}})
+}
