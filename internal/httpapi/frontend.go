@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"net/http"
 	"slices"
 
@@ -31,15 +32,21 @@ func Frontend(a *app.App) http.Handler {
 
 	mux := http.NewServeMux()
 	health(a, mux)
-	mux.HandleFunc("GET /.well-known/jwks.json", func(w http.ResponseWriter, r *http.Request) {
-		keys, err := a.JWKS(r.Context(), &api.None{})
+	published(a, mux, "GET /.well-known/jwks.json", a.JWKS)
+	published(a, mux, "GET /.well-known/openid-configuration", a.OpenIDConfiguration)
+	mux.Handle("/", sameOrigins(a, visited(a, operations)))
+	return traced(a, recovered(a, spelled(mux)))
+}
+
+// published serves what is for anybody's verifier.
+func published[Res any](a *app.App, mux *http.ServeMux, pattern string, operation func(context.Context, *api.None) (Res, error)) {
+	mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		res, err := operation(r.Context(), &api.None{})
 		if err != nil {
 			fail(a, w, r, err)
 			return
 		}
-		w.Header().Set("Access-Control-Allow-Origin", "*") // public keys, for anybody's verifier
-		write(a, w, r, keys)
+		w.Header().Set("Access-Control-Allow-Origin", "*")
+		write(a, w, r, res)
 	})
-	mux.Handle("/", sameOrigins(a, visited(a, operations)))
-	return traced(a, recovered(a, spelled(mux)))
 }

@@ -16,13 +16,20 @@ func health(a *app.App, mux *http.ServeMux) {
 		send(w, http.StatusOK, []byte(`{"status":"ok"}`))
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
-		defer cancel()
-		if err := a.Ready(ctx); err != nil {
-			a.Log.WarnContext(ctx, "not ready", "error", err.Error())
+		if !ready(a, r) {
 			send(w, http.StatusServiceUnavailable, []byte(`{"status":"unavailable"}`))
 			return
 		}
 		send(w, http.StatusOK, []byte(`{"status":"ready"}`))
 	})
+}
+
+func ready(a *app.App, r *http.Request) bool {
+	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
+	defer cancel()
+	err := a.Ready(ctx)
+	if err != nil {
+		a.Log.WarnContext(ctx, "not ready", "error", err.Error())
+	}
+	return err == nil
 }

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -77,5 +78,11 @@ var frontendExceptions = []exception{
 		reason:  "before a code is sent components want the verification's status to be null, and the file has no place for that",
 		status:  []int{200},
 		message: `/verifications": doesn't match schema due to: Error at "/email_address"`,
+	},
+	{
+		reason:    "the browser library reads features of the environment that came after the file",
+		operation: regexp.MustCompile(`^(GET|PATCH) /v1/environment`),
+		status:    []int{200},
+		message:   `property "session_minter" is unsupported`,
 	},
 }
