@@ -38,6 +38,7 @@ type BrowserSession struct {
 	PublicUserData           *PublicUserData `json:"public_user_data"`
 	LastActiveToken          *Token          `json:"last_active_token"`
 	LastActiveOrganizationID *string         `json:"last_active_organization_id"`
+	LatestActivity           *Activity       `json:"latest_activity,omitempty"` // only where sessions of other devices are shown
 	LastActiveAt             int64           `json:"last_active_at"`
 	ExpireAt                 int64           `json:"expire_at"`
 	AbandonAt                int64           `json:"abandon_at"`

@@ -45,9 +45,9 @@ func refused(t testing.TB, b *tab, path string, values url.Values, status int, c
 }
 
 // signUp makes a user with an address and a password, who is signed in then.
-func (b *tab) signUp(t testing.TB, email, password string) api.Wrapped[api.SignUp] {
+func (b *tab) signUp(t testing.TB, email string) api.Wrapped[api.SignUp] {
 	t.Helper()
-	begun := post[api.SignUp](t, b, "/v1/client/sign_ups", form("email_address", email, "password", password, "first_name", "", "locale", "en-US", "timezone", "UTC"))
+	begun := post[api.SignUp](t, b, "/v1/client/sign_ups", form("email_address", email, "password", goodPassword, "first_name", "", "locale", "en-US", "timezone", "UTC"))
 	path := "/v1/client/sign_ups/" + begun.Response.ID
 	post[api.SignUp](t, b, path+"/prepare_verification", form("strategy", "email_code"))
 	return post[api.SignUp](t, b, path+"/attempt_verification", form("strategy", "email_code", "code", knownCode))
@@ -126,7 +126,7 @@ func TestSignUpAsksForWhatIsMissing(t *testing.T) {
 // TestSignIn: the ways in, and the ways that lead nowhere.
 func TestSignIn(t *testing.T) {
 	w := serve(t)
-	w.newTab(t).signUp(t, testEmail, goodPassword)
+	w.newTab(t).signUp(t, testEmail)
 	steps := func(t *testing.T, b *tab, strategy string, pairs ...string) api.Wrapped[api.SignIn] {
 		begun := post[api.SignIn](t, b, "/v1/client/sign_ins", form("identifier", testEmail)).Response
 		if begun.Status != "needs_first_factor" {
@@ -206,7 +206,7 @@ func TestSignIn(t *testing.T) {
 // TestAttemptsAreTheirClients: nobody sees or furthers the sign-in or the sign-up of another browser.
 func TestAttemptsAreTheirClients(t *testing.T) {
 	w := serve(t)
-	w.newTab(t).signUp(t, testEmail, goodPassword)
+	w.newTab(t).signUp(t, testEmail)
 	b, other, nobody := w.newTab(t), w.newTab(t), w.newTab(t)
 	other.begin(t)
 	in := "/v1/client/sign_ins/" + post[api.SignIn](t, b, "/v1/client/sign_ins", form("identifier", testEmail)).Response.ID
@@ -228,7 +228,7 @@ func TestAttemptsAreTheirClients(t *testing.T) {
 // TestLockout: ten wrong passwords or codes lock an account for a time, against the right ones too.
 func TestLockout(t *testing.T) {
 	w := serve(t, func(w *world) { w.app.Settings.Browsers.LockoutDuration = time.Hour })
-	w.newTab(t).signUp(t, testEmail, goodPassword)
+	w.newTab(t).signUp(t, testEmail)
 	b := w.newTab(t)
 	for range 9 {
 		refused(t, b, "/v1/client/sign_ins", form("identifier", testEmail, "password", "wrong password"), 422, "form_password_incorrect")
@@ -252,7 +252,7 @@ func TestLockout(t *testing.T) {
 // TestTicketsSignIn: a ticket signs in once; one for an actor says who is behind the session.
 func TestTicketsSignIn(t *testing.T) {
 	w := serve(t)
-	userID := *w.newTab(t).signUp(t, testEmail, goodPassword).Response.CreatedUserID
+	userID := *w.newTab(t).signUp(t, testEmail).Response.CreatedUserID
 	ticket := ok[api.SignInToken](t, w.post(t, "/v1/sign_in_tokens", `{"user_id":"`+userID+`"}`))
 	b := w.newTab(t)
 	if got := post[api.SignIn](t, b, "/v1/client/sign_ins", form("strategy", "ticket", "ticket", ticket.Token)).Response; got.Status != "complete" {
@@ -281,7 +281,7 @@ var ids = regexp.MustCompile(`(sia|idn|client)_[0-9A-Za-z]{27}|"clerk_trace_id":
 // for somebody.
 func TestNobodyIsTold(t *testing.T) {
 	w := serve(t, func(w *world) { w.app.Settings.Browsers.EnumerationProtection = true })
-	w.newTab(t).signUp(t, testEmail, goodPassword)
+	w.newTab(t).signUp(t, testEmail)
 	walk := func(identifier string) (texts []string) {
 		b := w.newTab(t)
 		add := func(got answer) {
@@ -314,8 +314,8 @@ func TestNobodyIsTold(t *testing.T) {
 func TestOneSessionAtATime(t *testing.T) {
 	w := serve(t, func(w *world) { w.app.Settings.Browsers.SingleSession = true })
 	b := w.newTab(t)
-	b.signUp(t, testEmail, goodPassword)
-	w.newTab(t).signUp(t, "other+clerk_test@example.com", goodPassword)
+	b.signUp(t, testEmail)
+	w.newTab(t).signUp(t, "other+clerk_test@example.com")
 	refused(t, b, "/v1/client/sign_ins", form("identifier", "other+clerk_test@example.com", "password", goodPassword), 400, "session_exists")
 	refused(t, b, "/v1/client/sign_ups", form("email_address", "third+clerk_test@example.com", "password", goodPassword), 400, "session_exists")
 }
@@ -324,9 +324,9 @@ func TestOneSessionAtATime(t *testing.T) {
 func TestSeveralAccounts(t *testing.T) {
 	w := serve(t)
 	b := w.newTab(t)
-	first := b.signUp(t, testEmail, goodPassword)
+	first := b.signUp(t, testEmail)
 	w.clock.advance(time.Second)
-	second := b.signUp(t, "other+clerk_test@example.com", goodPassword)
+	second := b.signUp(t, "other+clerk_test@example.com")
 	got := second.Client.Sessions
 	if len(got) != 2 || got[0].ID != *first.Response.CreatedSessionID || got[1].ID != *second.Response.CreatedSessionID {
 		t.Errorf("the sessions are %+v", got)
