@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/sojourn-auth/sojourn/internal/secret"
 )
@@ -26,7 +27,7 @@ type Config struct {
 
 	BackendAddr  string `name:"backend-addr" env:"SOJOURN_BACKEND_ADDR" default:"127.0.0.1:4000" help:"Where the Backend API listens. Keep it away from the public."`
 	FrontendAddr string `name:"frontend-addr" env:"SOJOURN_FRONTEND_ADDR" default:"127.0.0.1:4001" help:"Where the Frontend API listens: browsers, key set, health."`
-	FrontendURL  string `name:"frontend-url" env:"SOJOURN_FRONTEND_URL" help:"Public URL of the public listener. It is the issuer of tokens, and the publishable key derives from it. serve requires it; dev takes the frontend address."`
+	FrontendURL  string `name:"frontend-url" env:"SOJOURN_FRONTEND_URL" help:"Public URL of the public listener. It is the issuer of tokens, and the publishable key derives from it, so its host needs a dot. serve requires it; dev takes the frontend address."`
 	Environment  string `name:"environment" env:"SOJOURN_ENVIRONMENT" help:"development or production. dev takes development, serve production."`
 
 	SecretKey     secret.Text `name:"secret-key" env:"SOJOURN_SECRET_KEY" help:"Secret key of the Backend API, to import. Only its hash is stored."`
@@ -93,7 +94,7 @@ func (c *Config) Check() error {
 	if err := checkSecretKey(c.SecretKey); err != nil {
 		return err
 	}
-	if err := checkURL("SOJOURN_FRONTEND_URL", c.FrontendURL, "https://clerk.example.com"); err != nil {
+	if err := c.checkFrontendURL(); err != nil {
 		return err
 	}
 	return c.checkBrowsers()
@@ -103,9 +104,12 @@ func (c *Config) checkBrowsers() error {
 	if c.LockoutDuration < 0 || c.SignInRateLimit < 0 || c.AttemptRateLimit < 0 {
 		return errors.New("SOJOURN_LOCKOUT_DURATION, SOJOURN_SIGN_IN_RATE_LIMIT and SOJOURN_ATTEMPT_RATE_LIMIT cannot be negative")
 	}
+	if c.ApplicationName == "" || strings.ContainsFunc(c.ApplicationName, unicode.IsControl) {
+		return errors.New("SOJOURN_APPLICATION_NAME must be a name on one line")
+	}
 	for _, origin := range c.AllowedOrigins {
-		if u, err := url.Parse(origin); err != nil || u.Scheme == "" || u.Host == "" || u.Scheme+"://"+u.Host != origin {
-			return fmt.Errorf("SOJOURN_ALLOWED_ORIGINS holds %q: want origins such as https://app.example.com, without a path", origin)
+		if !isOrigin(origin) {
+			return fmt.Errorf("SOJOURN_ALLOWED_ORIGINS holds %q: want origins as browsers send them, such as https://app.example.com, without a path or a wildcard", origin)
 		}
 	}
 	if _, err := c.Proxies(); err != nil {
@@ -142,9 +146,10 @@ func (c *Config) Proxies() ([]netip.Prefix, error) {
 	for _, text := range c.TrustedProxies {
 		network, err := netip.ParsePrefix(text)
 		if addr, err1 := netip.ParseAddr(text); err1 == nil {
+			addr = addr.Unmap()
 			network, err = addr.Prefix(addr.BitLen())
 		}
-		if err != nil {
+		if err != nil || network.Addr().Is4In6() { // which no address of a visitor is
 			return nil, fmt.Errorf("SOJOURN_TRUSTED_PROXIES holds %q: want addresses or networks such as 10.0.0.0/8", text)
 		}
 		networks = append(networks, network.Masked())
@@ -169,12 +174,33 @@ func checkSecretKey(key secret.Text) error {
 	}
 }
 
+// checkFrontendURL refuses URLs that make a publishable key which browser libraries refuse.
+func (c *Config) checkFrontendURL() error {
+	if err := checkURL("SOJOURN_FRONTEND_URL", c.FrontendURL, "https://clerk.example.com"); err != nil || c.FrontendURL == "" {
+		return err
+	}
+	if !strings.Contains(host(c.FrontendURL), ".") {
+		return fmt.Errorf("SOJOURN_FRONTEND_URL is %q: browser libraries want a host with a dot in it, such as clerk.example.com or 127.0.0.1", c.FrontendURL)
+	}
+	return nil
+}
+
+// isOrigin reports whether browsers could send s as Origin; anything else would be allowed in vain.
+func isOrigin(s string) bool {
+	u, err := url.Parse(s)
+	if err != nil || u.Hostname() == "" || s != strings.ToLower(u.Scheme+"://"+u.Host) || strings.Contains(s, "*") {
+		return false
+	}
+	standard := map[string]string{"http": "80", "https": "443"}[u.Scheme] // browsers leave it out
+	return standard == "" || u.Port() != standard
+}
+
 func checkURL(setting, s, example string) error {
 	if s == "" {
 		return nil
 	}
 	u, err := url.Parse(s)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
 		return fmt.Errorf("%s must be a URL such as %s", setting, example)
 	}
 	return nil
@@ -236,15 +262,20 @@ func (c *Config) AssetsPath() string {
 // PublishableKey is the key that front ends are given: it names the environment and the frontend's host. Browser
 // libraries split it at its underscores, and the standard alphabet of base64 has none.
 func (c *Config) PublishableKey() string {
-	u, err := url.Parse(c.FrontendURL)
-	if err != nil {
-		return ""
-	}
 	prefix := "pk_live_"
 	if c.Environment == "development" {
 		prefix = "pk_test_"
 	}
-	return prefix + base64.RawStdEncoding.EncodeToString([]byte(u.Host+"$"))
+	return prefix + base64.RawStdEncoding.EncodeToString([]byte(host(c.FrontendURL)+"$"))
+}
+
+// host is the host of a URL, with its port; "" when there is none.
+func host(s string) string {
+	u, err := url.Parse(s)
+	if err != nil {
+		return ""
+	}
+	return u.Host
 }
 
 // URLOf is the URL under which this machine reaches a listener.

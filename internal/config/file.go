@@ -51,7 +51,7 @@ func (f *file) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, err
 		}
 	}
 	for name, value := range f.values {
-		if flagName(name) == flag.Name {
+		if value != nil && flagName(name) == flag.Name { // a name without a value sets nothing
 			return flagText(value), nil
 		}
 	}
