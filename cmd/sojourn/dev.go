@@ -95,6 +95,9 @@ func keep(path string, fresh func() string) (string, error) {
 }
 
 func devApp(ctx context.Context, c *config.Config, log *slog.Logger) (*app.App, error) {
+	if err := c.Check(); err != nil { // what has been filled in as well
+		return nil, err
+	}
 	if _, err := store.Migrate(ctx, c.Database()); err != nil {
 		return nil, err
 	}
@@ -164,7 +167,7 @@ func newCard(ctx context.Context, c *config.Config, a *app.App, l listeners) (ca
 // proxyURL is the URL of a listener by the name that pages on this machine have. Browser libraries want a proxy URL to
 // speak plain HTTP, and browsers take localhost and 127.0.0.1 for two sites.
 func proxyURL(listener string) string {
-	return strings.Replace(listener, "//127.0.0.1:", "//localhost:", 1)
+	return strings.NewReplacer("//127.0.0.1:", "//localhost:", "//[::1]:", "//localhost:").Replace(listener)
 }
 
 func (k card) print(w io.Writer, asJSON bool) error {
@@ -187,8 +190,8 @@ For the official SDKs, in .env:
   %s
 
 The official Go SDK takes the URL with /v1: %s/v1
-In browsers, pass proxyUrl: '%s', and open your pages on localhost too: browsers take
-localhost and 127.0.0.1 for two sites and keep their cookies apart.
+In browsers, pass proxyUrl: '%s', and open your pages on the same host name:
+browsers take localhost and 127.0.0.1 for two sites and keep their cookies apart.
 
 Try it:
 

@@ -2,10 +2,13 @@
 package cli
 
 import (
+	"bufio"
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -47,6 +50,7 @@ func run(m *testing.M) int {
 //
 //	dev [NAME=value ...]   starts `sojourn dev` on $SOJOURN_DATA_DIR, waits until it is ready and stops it;
 //	                       what it printed is then in dev.json, and its secret key in $SECRET_KEY
+//	card                   does the same without --json, and keeps what people read in card.txt
 //	sqlite FILE STATEMENT  changes a database file
 //	until PATTERN COMMAND  repeats a command until its standard output matches
 //	keep NAME PATTERN      sets $NAME to what the group in PATTERN matches in the last standard output
@@ -64,6 +68,7 @@ func TestCommands(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"dev":    dev,
+			"card":   card,
 			"sqlite": sqlite,
 			"keep":   keep,
 			"until":  until,
@@ -75,29 +80,52 @@ func dev(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
 		ts.Fatalf("use: ! exec sojourn dev")
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	command := exec.CommandContext(ctx, filepath.Join(binDir, "sojourn"), "dev", "--json")
-	command.Dir = ts.Getenv("WORK")
-	command.Env = append(environment(ts), args...)
-	var log strings.Builder
-	command.Stderr = &log
-	stdout, err := command.StdoutPipe()
-	ts.Check(err)
-	ts.Check(command.Start())
-
 	var printed json.RawMessage
-	err = json.NewDecoder(stdout).Decode(&printed)
-	_ = command.Process.Signal(syscall.SIGTERM)
-	if exit := command.Wait(); err != nil || exit != nil {
-		ts.Fatalf("sojourn dev: %v, %v\n%s", err, exit, log.String())
-	}
+	runDev(ts, args, []string{"--json"}, func(stdout io.Reader) error { return json.NewDecoder(stdout).Decode(&printed) })
 	ts.Check(os.WriteFile(ts.MkAbs("dev.json"), printed, 0o600))
 	var server struct {
 		SecretKey string `json:"secret_key"`
 	}
 	ts.Check(json.Unmarshal(printed, &server))
 	ts.Setenv("SECRET_KEY", server.SecretKey)
+}
+
+func card(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: card")
+	}
+	var text strings.Builder
+	runDev(ts, nil, nil, func(stdout io.Reader) error {
+		lines := bufio.NewScanner(stdout)
+		for lines.Scan() {
+			text.WriteString(lines.Text() + "\n")
+			if strings.HasPrefix(lines.Text(), "Stop with Ctrl-C") {
+				return nil
+			}
+		}
+		return fmt.Errorf("the card has no end: %w", cmp.Or(lines.Err(), io.ErrUnexpectedEOF))
+	})
+	ts.Check(os.WriteFile(ts.MkAbs("card.txt"), []byte(text.String()), 0o600))
+}
+
+// runDev starts `sojourn dev`, lets read take what it prints, and stops it.
+func runDev(ts *testscript.TestScript, env, flags []string, read func(stdout io.Reader) error) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	command := exec.CommandContext(ctx, filepath.Join(binDir, "sojourn"), append([]string{"dev"}, flags...)...)
+	command.Dir = ts.Getenv("WORK")
+	command.Env = append(environment(ts), env...)
+	var log strings.Builder
+	command.Stderr = &log
+	stdout, err := command.StdoutPipe()
+	ts.Check(err)
+	ts.Check(command.Start())
+
+	err = read(stdout)
+	_ = command.Process.Signal(syscall.SIGTERM)
+	if exit := command.Wait(); err != nil || exit != nil {
+		ts.Fatalf("sojourn dev: %v, %v\n%s", err, exit, log.String())
+	}
 }
 
 // environment is what the script's own commands see.
