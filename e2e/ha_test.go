@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -13,7 +14,8 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-const failovers = 3 // rounds in which the primary's host dies
+// cuts are whose hosts lose their power, one after the other. A lost standby is no failover, but commits wait for it.
+var cuts = []string{"primary", "primary", "standby", "primary"}
 
 // TestFailover runs three nodes over a highly available PostgreSQL, kills the host of its primary again and again while
 // callers work, and judges everything that they saw: no write that was acknowledged is lost, no token is minted after
@@ -25,7 +27,7 @@ func TestFailover(t *testing.T) {
 	}
 	f := startFleetOn(t, databaseURL)
 	l := &book{fleet: f, sessions: map[string]string{}}
-	for round := range failovers {
+	for round, role := range cuts {
 		var wg sync.WaitGroup
 		stop := make(chan struct{})
 		var histories [][]porcupine.Operation
@@ -40,10 +42,17 @@ func TestFailover(t *testing.T) {
 			}
 		})
 		eventually(t, "the book is written to", func() bool { return l.size() > (round+1)*20 })
-		host := hosts(t, "primary")
+		host := hosts(t, role)
 		hosts(t, "kill", host)
-		outage := l.untilWritten(t, time.Now())
-		t.Logf("round %d: the primary's host %s died; writes succeed again after %.1f s", round+1, host, outage.Seconds())
+		died := time.Now()
+		outage := l.untilWritten(t, died)
+		for i, n := range f.nodes {
+			within(t, 4*patience, fmt.Sprintf("node %d writes", i), func() bool {
+				return n.api().call(t, http.MethodPost, "/users", "{}").status == http.StatusOK
+			})
+		}
+		t.Logf("round %d: the %s's host %s died; writes succeed again after %.1f s, on every node after %.1f s",
+			round+1, role, host, outage.Seconds(), time.Since(died).Seconds())
 		hosts(t, "rejoin", host)
 		before := l.size()
 		eventually(t, "writes go on", func() bool { return l.size() > before+20 })
@@ -79,7 +88,8 @@ type book struct {
 
 	mu       sync.Mutex
 	sessions map[string]string // id to the status that was acknowledged last; "" when the answer to a revoke is missing
-	written  time.Time         // when the last acknowledged write was sent
+	sent     time.Time         // when the last acknowledged write was sent
+	answered time.Time         // and when it was acknowledged
 }
 
 // write creates a session through one node, and revokes every other one through another.
@@ -100,7 +110,7 @@ func (l *book) write(t *testing.T) {
 	if l.size()%2 == 0 {
 		return
 	}
-	l.note(made.ID, "", sent) // until it is answered, nobody knows
+	l.doubt(made.ID)
 	if _, revoked, ok := u.call(http.MethodPost, "/sessions/"+made.ID+"/revoke", ""); ok && revoked.Status == "revoked" {
 		l.note(made.ID, "revoked", sent)
 	}
@@ -109,7 +119,14 @@ func (l *book) write(t *testing.T) {
 func (l *book) note(id, status string, sent time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.sessions[id], l.written = status, sent
+	l.sessions[id], l.sent, l.answered = status, sent, time.Now()
+}
+
+// doubt notes that a session is about to be revoked: until that is answered, nobody knows its status.
+func (l *book) doubt(id string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sessions[id] = ""
 }
 
 func (l *book) size() int {
@@ -118,18 +135,17 @@ func (l *book) size() int {
 	return len(l.sessions)
 }
 
-// untilWritten is how long after a moment a write was sent that is acknowledged. Until then callers may be told 503, or
-// nothing, and never anything wrong: call fails the test then.
-func (l *book) untilWritten(t *testing.T, since time.Time) time.Duration {
+// untilWritten is how long after a moment a write is acknowledged that was sent after it. Until then callers may be told
+// 503, or nothing, and never anything wrong: call fails the test then.
+func (l *book) untilWritten(t *testing.T, since time.Time) (took time.Duration) {
 	t.Helper()
-	var at time.Time
 	within(t, 4*patience, "a write that is sent after the kill is acknowledged", func() bool {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		at = l.written
-		return at.After(since)
+		took = l.answered.Sub(since)
+		return l.sent.After(since)
 	})
-	return at.Sub(since)
+	return took
 }
 
 // lost counts what was acknowledged and is not there, on any node.
@@ -148,6 +164,8 @@ func (l *book) lost(t *testing.T) (lost int) {
 		if status == "" || want != "" && status != want {
 			t.Logf("session %s was acknowledged as %q and is %q", id, want, status)
 			lost++
+		} else if want == "revoked" {
+			wantError(t, api.call(t, http.MethodPost, "/sessions/"+id+"/tokens", ""), http.StatusUnauthorized, "authentication_invalid")
 		}
 	}
 	return lost
