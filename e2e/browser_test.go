@@ -47,11 +47,11 @@ func TestBrowsers(t *testing.T) {
 		clerkJS, mode, proxy string
 		files                []string
 	}{
-		"clerk-js 6, a live key, another port":       {"6", liveMode, "http://localhost", []string{"load"}},
-		"clerk-js 5, a live key, behind the app":     {"5", liveMode, relative, []string{"load"}},
-		"clerk-js 6, a test key, behind the app":     {"6", testMode, relative, []string{"load"}},
-		"clerk-js 6, a dev browser, on another site": {"6", devBrowserMode, "http://127.0.0.1", []string{"load"}},
-		"clerk-js 5, a dev browser, behind the app":  {"5", devBrowserMode, relative, []string{"load"}},
+		"clerk-js 6, a live key, another port":       {"6", liveMode, "http://localhost", []string{"load", "life"}},
+		"clerk-js 5, a live key, behind the app":     {"5", liveMode, relative, []string{"load", "life"}},
+		"clerk-js 6, a test key, behind the app":     {"6", testMode, relative, []string{"load", "life", "clock"}},
+		"clerk-js 6, a dev browser, on another site": {"6", devBrowserMode, "http://127.0.0.1", []string{"load", "life"}},
+		"clerk-js 5, a dev browser, behind the app":  {"5", devBrowserMode, relative, []string{"load", "life"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

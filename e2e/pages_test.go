@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -26,14 +27,8 @@ func newPages(t *testing.T) *pages {
 	t.Helper()
 	p := &pages{}
 	mux := http.NewServeMux()
-	for _, prefix := range []string{"", relative} {
-		for path, dir := range map[string]string{
-			"/npm/@clerk/clerk-js@6/": "@clerk/clerk-js", "/npm/@clerk/clerk-js@5/": "clerk-js-5", "/npm/@clerk/ui@1/": "@clerk/ui",
-		} {
-			files := http.FileServer(http.Dir(filepath.Join("browser", "node_modules", dir)))
-			mux.Handle(prefix+path, http.StripPrefix(prefix+strings.TrimSuffix(path, "/"), files))
-		}
-	}
+	mux.HandleFunc("/npm/@clerk/{package}/", library)
+	mux.Handle(relative+"/npm/", http.StripPrefix(relative, http.HandlerFunc(library)))
 	mux.HandleFunc(relative+"/", func(w http.ResponseWriter, r *http.Request) { p.proxy.Load().ServeHTTP(w, r) })
 	mux.HandleFunc("/mail", func(w http.ResponseWriter, r *http.Request) { p.post.hand(w, r) })
 	html := template.Must(template.ParseGlob(filepath.Join("browser", "pages", "*.html")))
@@ -52,13 +47,10 @@ func newPages(t *testing.T) *pages {
 
 // write writes the page for a path: /ui has the components, everything else has not.
 func (p *pages) write(w http.ResponseWriter, r *http.Request, html *template.Template) {
-	name, ui := "app.html", strings.HasPrefix(r.URL.Path, "/ui")
-	if strings.HasPrefix(r.URL.Path, "/react") {
-		name = "react.html"
-	}
+	ui := strings.HasPrefix(r.URL.Path, "/ui")
 	b := p.shown.Load()
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_ = html.ExecuteTemplate(w, name, map[string]any{"Key": b.PublishableKey, "ProxyURL": b.ProxyURL, "ClerkJS": b.ClerkJS, "UI": ui})
+	_ = html.ExecuteTemplate(w, "app.html", map[string]any{"Key": b.PublishableKey, "ProxyURL": b.ProxyURL, "ClerkJS": b.ClerkJS, "UI": ui})
 }
 
 // show decides what the pages tell the library.
@@ -75,4 +67,23 @@ func (p *pages) forwardTo(t *testing.T, frontend string) {
 		r.SetURL(target)
 		r.Out.Host = r.In.Host // cookies are for the host that the browser knows
 	}})
+}
+
+// library serves the files of a browser library. Pages ask for a major version; the scripts that they get ask for more
+// of themselves by the exact one.
+func library(w http.ResponseWriter, r *http.Request) {
+	name, path, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/npm/@clerk/"), "/")
+	dir := ""
+	switch name, version, _ := strings.Cut(name, "@"); {
+	case name == "ui":
+		dir = "@clerk/ui"
+	case name == "clerk-js" && strings.HasPrefix(version, "6"):
+		dir = "@clerk/clerk-js"
+	case name == "clerk-js" && strings.HasPrefix(version, "5"):
+		dir = "clerk-js-5"
+	default:
+		http.NotFound(w, r)
+		return
+	}
+	http.ServeFileFS(w, r, os.DirFS(filepath.Join("browser", "node_modules", dir)), path)
 }

@@ -16,8 +16,8 @@ const scenarios = {
     const v = await open();
     const page = await v.page();
     v.sentLoad();
-    assert.deepEqual(await call(page, (c) => [c.user, c.session, c.instanceType]),
-      [null, null, world.mode === 'live' ? 'production' : 'development']);
+    assert.deepEqual(await call(page, (c) => [c.user, c.session, c.status ?? 'ready', c.instanceType]),
+      [null, null, 'ready', world.mode === 'live' ? 'production' : 'development']);
     assert.deepEqual(await v.sessionCookies(), []);
     await page.reload();
     await loaded(page);

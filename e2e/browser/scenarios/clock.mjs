@@ -1,0 +1,37 @@
+// What happens with time, by a clock in the page that the test moves.
+import assert from 'node:assert/strict';
+import { call, signedOut, userId } from '../lib/browser.mjs';
+import { backend, eventually } from '../lib/world.mjs';
+
+const second = 1000;
+const tokens = 'POST /client/sessions/{id}/tokens';
+const renewals = (v) => v.traffic.peek().filter((line) => line === tokens).length;
+
+export default {
+  'an idle tab renews its token after 43 seconds': async ({ open }) => {
+    const v = await open();
+    const page = await v.page('/', (page) => page.clock.install());
+    const person = await v.signUp(page);
+    const first = await call(page, (c) => c.session.getToken());
+    v.traffic.take();
+    await page.clock.runFor(40 * second);
+    assert.deepEqual(v.traffic.peek(), [], 'nothing in the first 40 seconds');
+    await page.clock.runFor(5 * second);
+    await eventually('the token is renewed', () => renewals(v) > 0);
+    v.sent(tokens);
+    await eventually('the cookie has it', async () => (await v.sessionCookies()).every((c) => c.value !== first));
+    assert.equal(await userId(page), person.user);
+  },
+
+  'a revoke is noticed within a minute': async ({ open }) => {
+    const v = await open();
+    const page = await v.page('/', (page) => page.clock.install());
+    const person = await v.signUp(page);
+    v.traffic.take();
+    await backend('POST', `/sessions/${person.session}/revoke`);
+    await page.clock.runFor(55 * second);
+    await signedOut(page);
+    await eventually('the cookies are gone', async () => (await v.sessionCookies()).length === 0);
+    assert.deepEqual(v.traffic.take().map((r) => r.line).slice(0, 2), [tokens, 'GET /client']);
+  },
+};
