@@ -33,6 +33,7 @@ type commands struct {
 	Import      importCommand      `cmd:"" help:"Make the instance of an export in an empty database."`
 	ImportClerk importClerkCommand `cmd:"" help:"Create users from Clerk's user export."`
 	ExportUsers exportUsersCommand `cmd:"" help:"Write the users as CSV in the form of Clerk's export."`
+	Assets      assetsCommand      `cmd:"" help:"Put browser libraries in place, list and remove them."`
 	Version     versionCommand     `cmd:"" help:"Print the version of this program and of its database schema."`
 }
 

@@ -78,7 +78,7 @@ func settings(c *config.Config) (app.Settings, error) {
 		BackendHost: hostOf(c.BackendAddr),
 		Browsers: app.Browsers{
 			PublishableKey: c.PublishableKey(), ApplicationName: c.ApplicationName, HomeURL: c.HomeURL,
-			AllowedOrigins: c.AllowedOrigins, TrustedProxies: proxies,
+			AllowedOrigins: c.AllowedOrigins, TrustedProxies: proxies, Assets: c.AssetsPath(),
 			SingleSession: c.SingleSession, SignUpRestricted: c.SignUpMode == config.SignUpRestricted,
 			PasswordOptional: c.PasswordOptional, EnumerationProtection: c.EnumerationProtection,
 			LockoutDuration: c.LockoutDuration, CreateLimit: c.SignInRateLimit, AttemptLimit: c.AttemptRateLimit,

@@ -69,6 +69,7 @@ type Browsers struct {
 	CreateLimit           int64          // sign-ins and sign-ups that an address may begin in 10 seconds; 0: no limit
 	AttemptLimit          int64          // attempts that an address may make in 10 seconds; 0: no limit
 	TrustedProxies        []netip.Prefix // whose forwarded headers are believed
+	Assets                string         // the directory of the browser libraries; "" for none
 }
 
 // Development reports whether the instance is for development.

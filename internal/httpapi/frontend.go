@@ -32,6 +32,7 @@ func Frontend(a *app.App) http.Handler {
 
 	mux := http.NewServeMux()
 	health(a, mux)
+	libraries(a, mux)
 	published(a, mux, "GET /.well-known/jwks.json", a.JWKS)
 	published(a, mux, "GET /.well-known/openid-configuration", a.OpenIDConfiguration)
 	mux.Handle("/", sameOrigins(a, visited(a, operations)))
