@@ -153,6 +153,10 @@ func TestRequests(t *testing.T) {
 		{func(ctx context.Context, c *client.Client) error { _, err := c.Clients.Get(ctx, "c"); return err }, "GET", "/v1/clients/c", "", `{}`},
 		{func(ctx context.Context, c *client.Client) error { _, err := c.Clients.Verify(ctx, "t"); return err }, "POST", "/v1/clients/verify", `{"token":"t"}`, `{}`},
 		{func(ctx context.Context, c *client.Client) error {
+			_, err := c.Clients.HandshakePayload(ctx, "a b")
+			return err
+		}, "GET", "/v1/clients/handshake_payload?nonce=a+b", "", `{}`},
+		{func(ctx context.Context, c *client.Client) error {
 			_, err := c.JWTTemplates.List(ctx, client.ListTemplates{})
 			return err
 		}, "GET", "/v1/jwt_templates?paginated=true", "", `{"data":[],"total_count":0}`},

@@ -11,6 +11,7 @@ import (
 type (
 	Device            = api.Client
 	ListClients       = api.ListClients
+	HandshakePayload  = api.HandshakePayload
 	JWTTemplate       = api.JWTTemplate
 	ListTemplates     = api.ListTemplates
 	WriteTemplate     = api.WriteTemplate
@@ -53,6 +54,12 @@ func (s Clients) Get(ctx context.Context, id string) (*Device, error) {
 // Verify finds the client of a client token (the __client cookie).
 func (s Clients) Verify(ctx context.Context, token string) (*Device, error) {
 	return do[Device](ctx, s.c, post("clients", "verify").with(api.VerifyClient{Token: Set(token)}))
+}
+
+// HandshakePayload finds the cookies that a browser fetched for its app, by the nonce it brought: ErrNotFound once a
+// minute has passed.
+func (s Clients) HandshakePayload(ctx context.Context, nonce string) (*HandshakePayload, error) {
+	return do[HandshakePayload](ctx, s.c, get("clients", "handshake_payload").asking(api.GetHandshakePayload{Nonce: nonce}))
 }
 
 // JWTTemplates describe tokens with claims of one's own.

@@ -16,6 +16,7 @@ type (
 	CreateSession  = api.CreateSession
 	CreateToken    = api.CreateToken
 	RefreshSession = api.RefreshSession
+	Refreshed      = api.Refreshed
 	Page           = api.Page
 	Deleted        = api.Deleted
 )
@@ -94,8 +95,8 @@ func (s Sessions) CreateTokenFromTemplate(ctx context.Context, id, template stri
 	return do[Token](ctx, s.c, r)
 }
 
-// Refresh trades an expired session token and a refresh token for a new session token. Every refusal is
-// ErrUnauthorized with a code that says why.
-func (s Sessions) Refresh(ctx context.Context, id string, params RefreshSession) (*Token, error) {
-	return do[Token](ctx, s.c, post("sessions", id, "refresh").with(params))
+// Refresh trades an expired session token and a refresh token for a new session token, or for the cookies that hold
+// it. Every refusal is ErrUnauthorized with a code that says why.
+func (s Sessions) Refresh(ctx context.Context, id string, params RefreshSession) (*Refreshed, error) {
+	return do[Refreshed](ctx, s.c, post("sessions", id, "refresh").with(params))
 }

@@ -3,9 +3,11 @@ package app
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/sojourn-auth/sojourn/api"
+	"github.com/sojourn-auth/sojourn/internal/secret"
 	"github.com/sojourn-auth/sojourn/internal/session"
 	"github.com/sojourn-auth/sojourn/internal/store"
 )
@@ -13,12 +15,23 @@ import (
 // anyAge is a leeway under which a token of any age is read: refreshing is for tokens that have expired.
 const anyAge = 100 * 365 * 24 * time.Hour
 
+const (
+	// refreshLifetime is how long a refresh token is good for. Whether the session lives, it is asked each time.
+	refreshLifetime = 7 * 24 * time.Hour
+	// refreshGrace is how long a refresh token is good for after its first use: a browser sends several requests at once,
+	// and an answer that holds the next token may never arrive.
+	refreshGrace = 30 * time.Second
+)
+
+func newRefreshToken() string { return secret.NewToken("rt_", rotatingTokenSize) }
+
 // RefreshSession trades an expired session token and a refresh token for a new session token. Every refusal is a
 // 401, on which official SDKs fall back to the handshake. The order of the checks is that of the contract, section 3.8.
 //
-// Refresh tokens are given to browsers, by the Frontend API. None has been issued by this server, so after the
-// request has been checked no refresh token is known.
-func (a *App) RefreshSession(ctx context.Context, req *api.RefreshSession) (*api.Token, error) {
+// Handshakes bring refresh tokens to the servers of apps, in cookies that pages cannot read. In the format cookie the
+// answer has the next one, and the old one soon goes out of use. Using an old one again ends nothing: without the
+// secret key nobody can use one at all, so what comes again is an answer that was lost.
+func (a *App) RefreshSession(ctx context.Context, req *api.RefreshSession) (*api.Refreshed, error) {
 	if err := checkRefresh(req); err != nil {
 		return nil, err
 	}
@@ -33,20 +46,86 @@ func (a *App) RefreshSession(ctx context.Context, req *api.RefreshSession) (*api
 	if err := checkExpiredToken(claims, req.SessionID, origin); err != nil {
 		return nil, err
 	}
+	now := a.now() // before the session is read: it becomes the token's iat
+	s, err := a.refreshable(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	hash := secret.HashKey(req.RefreshToken.Or(""))
+	t, err := a.Store.RefreshToken(ctx, hash)
+	if err != nil {
+		return nil, whenAbsent(err, refreshTokenNotFound())
+	}
+	if t.SessionID != s.ID || !now.Before(t.ExpireAt) {
+		return nil, refreshTokenNotFound()
+	}
+	if s, err = a.used(ctx, visitorBehind(req), s, now); err != nil {
+		if _, ended := errors.AsType[*api.Error](err); ended {
+			err = inactiveSession()
+		}
+		return nil, err
+	}
+	minted, err := a.sessionTokenFor(ctx, origin, s, now)
+	if err != nil {
+		return nil, err
+	}
+	if req.Format.Or("token") == "token" {
+		return &api.Refreshed{Object: minted.Object, JWT: minted.JWT}, nil
+	}
+	next, err := a.nextRefreshToken(ctx, t, now)
+	if err != nil {
+		return nil, err
+	}
+	c := &appCookies{suffix: a.CookieSuffix(), secure: strings.HasPrefix(origin, "https:")}
+	c.setRefresh(next)
+	c.setTwice(cookie{name: sessionCookie, value: minted.JWT, age: appCookieLifetime})
+	return &api.Refreshed{Object: "cookies", Cookies: c.list}, nil
+}
+
+// refreshable is the session of a request, if a new token can be made for it.
+func (a *App) refreshable(ctx context.Context, req *api.RefreshSession) (session.Session, error) {
 	s, err := a.session(ctx, req.SessionID)
 	var told *api.Error
 	switch {
 	case errors.As(err, &told):
-		return nil, refused("session_refresh_session_not_found", "Session not found", "There is no session with the id "+req.SessionID+".")
+		return s, refused("session_refresh_session_not_found", "Session not found", "There is no session with the id "+req.SessionID+".")
 	case err != nil:
-		return nil, err
+		return s, err
 	case !s.Status.Live():
-		return nil, refused("session_refresh_inactive_session", "session inactive", "The session has ended.")
+		return s, inactiveSession()
 	}
-	if err := a.checkRefreshUser(ctx, s); err != nil {
-		return nil, err
+	return s, a.checkRefreshUser(ctx, s)
+}
+
+func inactiveSession() *api.Error {
+	return refused("session_refresh_inactive_session", "session inactive", "The session has ended.")
+}
+
+func refreshTokenNotFound() *api.Error {
+	return refused("refresh_token_not_found", "Refresh token not found", "This server does not know the refresh token of the session, or it has been replaced.")
+}
+
+// nextRefreshToken replaces a refresh token. Of two requests with the same one, both get another: the first use alone
+// decides how long the old one is still good for.
+func (a *App) nextRefreshToken(ctx context.Context, used store.RefreshToken, now time.Time) (string, error) {
+	next := newRefreshToken()
+	return next, a.Store.Update(ctx, func(tx store.Conn) error {
+		if err := tx.RetireRefreshToken(ctx, used.Hash, now.Add(refreshGrace)); err != nil {
+			return err
+		}
+		return tx.InsertRefreshToken(ctx, store.RefreshToken{Hash: secret.HashKey(next), SessionID: used.SessionID, ExpireAt: now.Add(refreshLifetime)})
+	})
+}
+
+// visitorBehind is the browser that the server of an app asks for, as far as it says.
+func visitorBehind(req *api.RefreshSession) *Visitor {
+	v := &Visitor{Address: req.RequestOriginatingIP.Or("")}
+	for name, values := range req.RequestHeaders.Or(nil) {
+		if strings.EqualFold(name, "User-Agent") && len(values) > 0 {
+			v.UserAgent = values[0]
+		}
 	}
-	return nil, refused("refresh_token_not_found", "Refresh token not found", "This server does not know the refresh token.")
+	return v
 }
 
 func (a *App) checkRefreshUser(ctx context.Context, s session.Session) error {

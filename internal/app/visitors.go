@@ -21,6 +21,8 @@ type Visitor struct {
 	Origin     string // of the page; "" when the browser did not say
 	Address    string // the IP address it comes from
 	UserAgent  string
+	Host       string // by which it reached the Frontend API, with the port
+	Secure     bool   // and whether over TLS
 
 	NewCookie string // a client token to keep; "" keeps the old one
 	Forget    bool   // the browser is to forget its client

@@ -17,6 +17,7 @@ func documentRoutes(a *app.App) []FrontendRoute {
 	return []FrontendRoute{
 		bare(a, "GET /v1/environment", environment),
 		bare(a, "PATCH /v1/environment", environment),
+		redirecting(a, http.StatusTemporaryRedirect, "GET /v1/client/handshake", a.Handshake),
 		redirecting(a, http.StatusTemporaryRedirect, "GET /v1/client/touch", a.TouchBrowserClient),
 		redirecting(a, http.StatusSeeOther, "GET /v1/tickets/accept", a.AcceptTicket),
 		bare(a, "GET /v1/proxy-health", a.CheckProxy),

@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -39,7 +40,9 @@ func TestNobodyIsSentToStrangers(t *testing.T) {
 		w.app.Settings.Browsers.HomeURL = "https://app.example.com"
 	})
 	b := w.newTab(t)
-	for _, path := range redirects(t, w) {
+	paths := redirects(t, w)
+	for n, path := range slices.Concat(paths, paths) {
+		w.app.Settings.Browsers.PublishableKey = map[bool]string{true: liveKey, false: testKey}[n < len(paths)]
 		for _, target := range strangers {
 			got := b.send(t, http.MethodGet, path+url.QueryEscape(target), nil)
 			if got.status < 400 || got.status >= 500 || got.header.Get("Location") != "" || len(got.header.Values("Set-Cookie")) > 0 {
@@ -53,6 +56,8 @@ func TestNobodyIsSentToStrangers(t *testing.T) {
 func redirects(t *testing.T, w *world) []string {
 	t.Helper()
 	return []string{
+		"/v1/client/handshake?redirect_url=",
+		"/v1/client/handshake?format=nonce&redirect_url=",
 		"/v1/client/touch?redirect_url=",
 		"/v1/tickets/accept?ticket=" + newTicket(t, w) + "&redirect_url=",
 	}

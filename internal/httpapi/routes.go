@@ -54,6 +54,7 @@ func Routes(a *app.App) []Route {
 
 		listClients(a),
 		route(a, "POST /v1/clients/verify", a.VerifyClient),
+		route(a, "GET /v1/clients/handshake_payload", a.GetHandshakePayload),
 		route(a, "GET /v1/clients/{client_id}", a.GetClient),
 
 		route(a, "GET /v1/jwt_templates", a.ListTemplates),

@@ -198,7 +198,8 @@ func TestCompatibility(t *testing.T) {
 			t.Errorf("%s is not listed as built: %v", o, a)
 		}
 	}
-	if left := slices.Collect(maps.Values(built)); !slices.Equal(left, []string{"POST /v1/sessions/{session_id}/verify"}) {
+	unlisted := []string{"GET /v1/clients/handshake_payload", "POST /v1/sessions/{session_id}/verify"} // the first has a path there, and no operation
+	if left := sorted(slices.Collect(maps.Values(built))); !slices.Equal(left, unlisted) {
 		t.Errorf("routes that Clerk's newest version does not have, and the page says nothing of: %v", left)
 	}
 	compare(t, filepath.Join("..", "..", "docs", "compatibility.md"), page.render(t, len(operations)))

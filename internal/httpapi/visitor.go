@@ -33,6 +33,7 @@ func visited(a *app.App, next http.Handler) http.Handler {
 		info.visitor = &app.Visitor{
 			SessionID: storable(query.Get("_clerk_session_id")), DevBrowser: storable(query.Get("__clerk_db_jwt")),
 			Origin: r.Header.Get("Origin"), Address: address.String(), UserAgent: userAgent(r),
+			Host: info.host, Secure: info.secure,
 		}
 		if named := r.CookiesNamed(clientCookie(a, info.secure)); len(named) == 1 { // of two, one is planted
 			info.visitor.Cookie = named[0].Value

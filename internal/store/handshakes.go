@@ -63,6 +63,12 @@ func (c Conn) RefreshToken(ctx context.Context, hash string) (RefreshToken, erro
 	}, `SELECT session_id, expire_at FROM refresh_tokens WHERE hash = $1`, hash)
 }
 
+// RetireRefreshToken lets a refresh token expire at a moment, unless it does so earlier.
+func (c Conn) RetireRefreshToken(ctx context.Context, hash string, at time.Time) error {
+	_, err := c.exec(ctx, `UPDATE refresh_tokens SET expire_at = $2 WHERE hash = $1 AND expire_at > $2`, hash, ms(at))
+	return err
+}
+
 // PurgeRefreshTokens deletes up to limit refresh tokens that expired before a moment.
 func (c Conn) PurgeRefreshTokens(ctx context.Context, expiredBefore time.Time, limit int64) (int64, error) {
 	return c.exec(ctx, `DELETE FROM refresh_tokens WHERE hash IN (SELECT hash FROM refresh_tokens WHERE expire_at < $1 ORDER BY expire_at LIMIT $2)`,

@@ -135,6 +135,12 @@ func (k *Keyring) SignClient(c Client) (string, error) {
 	return k.sign(CategoryClient, typeClient, jwt.MapClaims{"id": c.ID, "rotating_token": c.RotatingToken, "exp": c.ExpireAt.Unix()})
 }
 
+// SignHandshake signs the cookies of a handshake: claim handshake, and no other. The contract gives these tokens the
+// category of session tokens; as they have no exp and no sub, nobody takes them for one.
+func (k *Keyring) SignHandshake(cookies []string) (string, error) {
+	return k.sign(CategorySession, typeJWT, jwt.MapClaims{"handshake": cookies})
+}
+
 func (k *Keyring) sign(category, typ string, claims jwt.MapClaims) (string, error) {
 	header := map[string]any{"cat": category, "kid": k.signing.ID, "typ": typ}
 	return sign(rs256{}, k.signing.Signer, header, claims)

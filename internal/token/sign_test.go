@@ -181,10 +181,18 @@ func TestOtherTokensAreNoUsersTokens(t *testing.T) {
 		IssuedAt: moment, ExpireAt: moment.Add(time.Hour),
 	})
 	client, err2 := ring.SignClient(token.Client{ID: "client_1", RotatingToken: "r", ExpireAt: moment.Add(time.Hour)})
-	if err := errors.Join(err1, err2); err != nil {
+	handshake, err3 := ring.SignHandshake([]string{"a=b; Path=/"})
+	if err := errors.Join(err1, err2, err3); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := ring.Verify(handshake, token.CategorySession, moment, 0); !errors.Is(err, token.ErrInvalid) {
+		t.Errorf("a handshake is taken for a session token: %v", err)
+	}
 	for raw, want := range map[string][2]string{
+		handshake: {
+			`{"alg":"RS256","cat":"cl_B7d4PD111AAA","kid":"ins_a","typ":"JWT"}`,
+			`{"handshake":["a=b; Path=/"]}`,
+		},
 		ticket: {
 			`{"alg":"RS256","cat":"sojourn_ticket","kid":"ins_a","typ":"ticket+jwt"}`,
 			`{"exp":1700003600,"iat":1700000000,"iss":"https://clerk.example.com","jti":"sit_1","st":"sign_in_token","uid":"user_1"}`,
