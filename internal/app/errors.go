@@ -22,6 +22,14 @@ func at(param string, err *api.Error) *api.Error {
 	return err
 }
 
+// placed names the parameter that an error is about, if callers can act on it.
+func placed(param string, err error) error {
+	if told, ok := errors.AsType[*api.Error](err); ok && told.Code() != "user_locked" {
+		return at(param, told)
+	}
+	return err
+}
+
 func notFound(what, long string) *api.Error {
 	return fail(404, "resource_not_found", what+" not found", long)
 }

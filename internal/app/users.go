@@ -211,7 +211,7 @@ func (a *App) DeleteUser(ctx context.Context, req *api.UserRef) (*api.Deleted, e
 
 // signOut ends all sessions of a user, in the transaction that changes the user.
 func signOut(ctx context.Context, tx store.Conn, userID string, reason session.Reason, now time.Time) error {
-	if _, err := tx.EndSessions(ctx, userID, session.Revoke, session.Ending{Reason: reason, By: session.ByBackend, At: now}); err != nil {
+	if _, err := tx.EndSessions(ctx, userID, "", session.Revoke, session.Ending{Reason: reason, By: session.ByBackend, At: now}); err != nil {
 		return err
 	}
 	return tx.ForgetUserSessions(ctx, userID, now)

@@ -21,5 +21,22 @@ func meRoutes(a *app.App) []FrontendRoute {
 	return []FrontendRoute{
 		bare(a, "GET /v1/me/sessions/active", a.ListActiveSessions),
 		wrapped(a, "POST /v1/me/sessions/{session_id}/revoke", a.RevokeOwnSession),
+
+		wrapped(a, "GET /v1/me", a.GetMe),
+		wrapped(a, "PATCH /v1/me", a.UpdateMe),
+		wrapped(a, "DELETE /v1/me", a.DeleteMe),
+		wrapped(a, "PATCH /v1/me/metadata", a.MergeMyMetadata),
+		wrapped(a, "POST /v1/me/change_password", a.ChangePassword),
+		wrapped(a, "POST /v1/me/remove_password", a.RemoveMyPassword),
+		wrapped(a, "POST /v1/me/profile_image", a.SetMyImage),
+		wrapped(a, "DELETE /v1/me/profile_image", a.SetMyImage),
+		wrapped(a, "GET /v1/me/organization_memberships", a.ListMyMemberships),
+
+		bare(a, "GET /v1/me/email_addresses", a.ListMyEmailAddresses),
+		wrapped(a, "POST /v1/me/email_addresses", a.AddMyEmailAddress),
+		wrapped(a, "GET /v1/me/email_addresses/{email_address_id}", a.GetMyEmailAddress),
+		wrapped(a, "DELETE /v1/me/email_addresses/{email_address_id}", a.DeleteMyEmailAddress),
+		wrapped(a, "POST /v1/me/email_addresses/{email_address_id}/prepare_verification", a.PrepareMyEmailAddress),
+		wrapped(a, "POST /v1/me/email_addresses/{email_address_id}/attempt_verification", a.AttemptMyEmailAddress),
 	}
 }

@@ -100,10 +100,11 @@ func (c Conn) ForgetSession(ctx context.Context, s session.Session) error {
 	return err
 }
 
-// ForgetUserSessions does what ForgetSession does, for every session of a user.
+// ForgetUserSessions does what ForgetSession does, for every session of a user that ended at now.
 func (c Conn) ForgetUserSessions(ctx context.Context, userID string, now time.Time) error {
-	_, err := c.exec(ctx, `UPDATE clients SET updated_at = $2, last_active_session_id = NULL
-		WHERE last_active_session_id IN (SELECT id FROM sessions WHERE user_id = $1)`, userID, ms(now))
+	_, err := c.exec(ctx, `UPDATE clients SET updated_at = $2, last_active_session_id = CASE WHEN last_active_session_id IN
+		(SELECT id FROM sessions WHERE user_id = $1 AND ended_at = $2) THEN NULL ELSE last_active_session_id END
+		WHERE id IN (SELECT client_id FROM sessions WHERE user_id = $1 AND ended_at = $2)`, userID, ms(now))
 	return err
 }
 

@@ -305,7 +305,7 @@ func planCases(n int) []planCase {
 		{name: "signing in", indexes: "users_pkey", do: func(ctx context.Context, c store.Conn) { _, _ = c.UserSignedIn(ctx, user, start) }},
 		{name: "revoking a session", indexes: "sessions_pkey", do: func(ctx context.Context, c store.Conn) { _, _ = c.MoveSession(ctx, "sess_1", session.Revoke, end) }},
 		{name: "revoking the sessions of a user", indexes: "sessions_user sessions_expiry", do: func(ctx context.Context, c store.Conn) {
-			_, _ = c.EndSessions(ctx, user, session.Revoke, end)
+			_, _ = c.EndSessions(ctx, user, "", session.Revoke, end)
 		}},
 		{name: "hiding the sessions of a user", indexes: "sessions_user", do: func(ctx context.Context, c store.Conn) { _ = c.HideSessions(ctx, user) }},
 		{name: "forgetting a session", indexes: "clients_pkey", do: func(ctx context.Context, c store.Conn) {

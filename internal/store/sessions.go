@@ -128,12 +128,15 @@ func (c Conn) TouchSession(ctx context.Context, s session.Session, now time.Time
 		s.ID, ms(s.LastActiveAt), jsonText(s.Activity), ms(s.ExpireAt), ms(s.AbandonAt), ms(now))
 }
 
-// EndSessions applies verb to all live sessions of a user, and answers how many there were.
-func (c Conn) EndSessions(ctx context.Context, userID string, verb session.Verb, end session.Ending) (int64, error) {
+// EndSessions applies verb to all live sessions of a user but the one to keep, and answers how many there were.
+func (c Conn) EndSessions(ctx context.Context, userID, keep string, verb session.Verb, end session.Ending) (int64, error) {
 	w := &where{}
 	set := `status = ` + w.arg(string(verb.To())) + `, updated_at = ` + w.arg(ms(end.At)) +
 		`, end_reason = ` + w.arg(string(end.Reason)) + `, ended_by = ` + w.arg(end.By) + `, ended_at = ` + w.arg(ms(end.At))
 	w.and(`user_id = ?`, userID)
+	if keep != "" {
+		w.and(`id <> ?`, keep)
+	}
 	w.live(verb, end.At)
 	return c.exec(ctx, `UPDATE sessions SET `+set+w.String(), w.args...)
 }
