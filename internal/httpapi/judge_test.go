@@ -155,6 +155,12 @@ var exceptions = []exception{
 		message:   "status is not supported",
 	},
 	{
+		reason:    "files from before handshakes with a nonce take the name for a client's id",
+		operation: regexp.MustCompile(`^GET /v1/clients/handshake_payload\?`),
+		status:    []int{200},
+		message:   "doesn't match schema #/components/schemas/Client:",
+	},
+	{
 		reason:  "pending sessions came with 2025-03-12; older versions see them too, rather than another state",
 		version: "2021-02-05",
 		status:  []int{200},
