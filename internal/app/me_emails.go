@@ -103,7 +103,7 @@ func (a *App) PrepareMyEmailAddress(ctx context.Context, v *Visitor, req *api.Pr
 		return nil, err
 	}
 	var issued newCode
-	err = a.changeMyEmail(ctx, s, req.EmailAddressID, now, func(tx store.Conn, _ *store.User, i *store.Identifier) (_ *api.Error, err error) {
+	err = a.changeMyEmail(ctx, s, req.EmailAddressID, func(tx store.Conn, _ *store.User, i *store.Identifier) (_ *api.Error, err error) {
 		issued, err = a.issueCode(ctx, tx, i.ID, signin.EmailCode, i.Value, now)
 		return nil, err
 	})
@@ -130,7 +130,7 @@ func (a *App) AttemptMyEmailAddress(ctx context.Context, v *Visitor, req *api.At
 	if code == "" {
 		return nil, missing("code")
 	}
-	err = a.changeMyEmail(ctx, s, req.EmailAddressID, now, func(tx store.Conn, u *store.User, i *store.Identifier) (*api.Error, error) {
+	err = a.changeMyEmail(ctx, s, req.EmailAddressID, func(tx store.Conn, u *store.User, i *store.Identifier) (*api.Error, error) {
 		kept, refusal, err := a.tryCode(ctx, tx, i.ID, signin.EmailCode, code, now)
 		if refusal != nil || err != nil {
 			return refusal, err
@@ -153,7 +153,7 @@ func (a *App) AttemptMyEmailAddress(ctx context.Context, v *Visitor, req *api.At
 
 // changeMyEmail lets apply change an unverified address of a session's user, whom nobody else changes meanwhile. What
 // apply refuses is told after the transaction, which stands.
-func (a *App) changeMyEmail(ctx context.Context, s session.Session, id string, now time.Time, apply func(store.Conn, *store.User, *store.Identifier) (refusal *api.Error, err error)) error {
+func (a *App) changeMyEmail(ctx context.Context, s session.Session, id string, apply func(store.Conn, *store.User, *store.Identifier) (refusal *api.Error, err error)) error {
 	var refusal *api.Error
 	err := a.Store.Update(ctx, func(tx store.Conn) error {
 		u, err := tx.UserForUpdate(ctx, s.UserID)

@@ -159,7 +159,9 @@ func TestHandshakeCookies(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := keyed(t, c.key, func(w *world) { w.app.Settings.Browsers.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
+			w := keyed(t, c.key, func(w *world) {
+				w.app.Settings.Browsers.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+			})
 			b := w.newTab(t)
 			if c.tls {
 				b = w.newSecureTab(t)
