@@ -18,7 +18,7 @@ type beginning struct {
 	strategy signin.Strategy // by which its user proved who they are
 	actor    json.RawMessage // who is behind it; nil for the user
 	most     time.Duration   // that it may live; 0: as the instance says
-	digest   string          // of the password that was right; "" when there was none
+	digest   string          // of the password that was right, when one was asked for
 }
 
 // begin starts a session on a browser, which gets another client token. The page makes it the active one when it is
@@ -29,11 +29,8 @@ func (a *App) begin(ctx context.Context, tx store.Conn, v *Visitor, b *browser, 
 	if err != nil {
 		return session.Session{}, whenAbsent(err, userNotFound(w.userID))
 	}
-	if lockedAt(u, now) && w.actor == nil {
-		return session.Session{}, userLocked(u, now)
-	}
-	if w.digest != "" && w.digest != u.PasswordDigest {
-		return session.Session{}, wrongPassword("password")
+	if err := a.mayProve(u, w, now); err != nil {
+		return session.Session{}, err
 	}
 	if err := a.admit(ctx, tx, u.ID, now); err != nil {
 		return session.Session{}, err
@@ -58,6 +55,27 @@ func (a *App) begin(ctx context.Context, tx store.Conn, v *Visitor, b *browser, 
 	return s, tx.InsertSession(ctx, s)
 }
 
+// mayProve refuses what a user cannot sign in by just now. Their row is taken: what it says stands until they are in.
+func (a *App) mayProve(u store.User, w beginning, now time.Time) error {
+	switch byPassword := w.strategy == signin.Password; {
+	case w.actor != nil: // who impersonates has proved nothing of the user's
+		return nil
+	case lockedAt(u, now) && byPassword:
+		return a.whenLocked(u, now, wrongPassword("password"))
+	case lockedAt(u, now):
+		return userLocked(u, now)
+	case byPassword && w.digest != u.PasswordDigest:
+		return errOtherDigest
+	case byPassword && u.PasswordCompromised:
+		return at("password", fail(422, "form_password_compromised", "Password compromised", "This password may be known to others. Reset it to sign in."))
+	default:
+		return nil
+	}
+}
+
+// errOtherDigest says that a password was checked against a digest that its user has no more.
+var errOtherDigest = errors.New("the digest is another one by now")
+
 // makeRoom replaces the sessions that cannot stand beside one of a user.
 func (a *App) makeRoom(ctx context.Context, tx store.Conn, b *browser, userID string, now time.Time) error {
 	live, err := a.liveSessions(ctx, tx, b.ID, now)
@@ -79,7 +97,8 @@ func (a *App) makeRoom(ctx context.Context, tx store.Conn, b *browser, userID st
 	return nil
 }
 
-// signedInAlready refuses a sign-in of somebody who is signed in on the client. Its page activates that session then.
+// signedInAlready refuses a sign-in of somebody who is signed in on the client; its page activates that session then.
+// userID is "" for somebody new.
 func (a *App) signedInAlready(ctx context.Context, c store.Conn, clientID, userID string, now time.Time) error {
 	live, err := a.liveSessions(ctx, c, clientID, now)
 	if err != nil || len(live) == 0 {

@@ -149,7 +149,7 @@ func (a *App) send(ctx context.Context, m mail.Message) error {
 func (a *App) tryCode(ctx context.Context, tx store.Conn, ownerID string, strategy signin.Strategy, given string, now time.Time) (kept store.Code, refusal *api.Error, err error) {
 	kept, err = tx.CodeForUpdate(ctx, ownerID)
 	if errors.Is(err, store.ErrNotFound) || err == nil && kept.Strategy != string(strategy) {
-		return kept, fail(400, "verification_missing", "No code was sent", "Ask for a code before you send one."), nil
+		return kept, noCodeSent(), nil
 	}
 	if err != nil {
 		return kept, nil, err
@@ -173,6 +173,10 @@ func (a *App) tryCode(ctx context.Context, tx store.Conn, ownerID string, strate
 		refusal = wrongCode()
 	}
 	return kept, refusal, tx.PutCode(ctx, kept)
+}
+
+func noCodeSent() *api.Error {
+	return fail(400, "verification_missing", "No code was sent", "Ask for a code before you send one.")
 }
 
 // usedCode stands in the place of a code that was right: no code has this hash.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/sojourn-auth/sojourn/api"
 	"github.com/sojourn-auth/sojourn/internal/store"
 )
 
@@ -20,6 +21,9 @@ func (a *App) countFailure(ctx context.Context, tx store.Conn, userID string, no
 		return whenAbsent(err, userNotFound(userID))
 	}
 	if lockedAt(u, now) {
+		if a.Settings.Browsers.EnumerationProtection {
+			return nil
+		}
 		return userLocked(u, now)
 	}
 	if u.Locked { // the lock is over, and with it what led to it
@@ -34,6 +38,15 @@ func (a *App) countFailure(ctx context.Context, tx store.Conn, userID string, no
 	}
 	u.UpdatedAt = now
 	return tx.UpdateUser(ctx, u)
+}
+
+// whenLocked is what a locked user is told: that they are. Where the instance does not tell whom it knows, it is what
+// anybody's mistake is told, for nobody is ever locked.
+func (a *App) whenLocked(u store.User, now time.Time, mistake *api.Error) *api.Error {
+	if a.Settings.Browsers.EnumerationProtection {
+		return mistake
+	}
+	return userLocked(u, now)
 }
 
 // minutes tells seconds in minutes, rounded up.

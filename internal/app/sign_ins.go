@@ -78,7 +78,14 @@ func (a *App) whoIs(ctx context.Context, identifier string) (signer, error) {
 func (a *App) userNamed(ctx context.Context, identifier string) (string, error) {
 	if strings.Contains(identifier, "@") {
 		i, err := a.Store.IdentifierNamed(ctx, store.EmailAddress, strings.ToLower(identifier))
-		return i.UserID, orNobody(err)
+		if err != nil || proved(i) {
+			return i.UserID, orNobody(err)
+		}
+		u, err := a.Store.User(ctx, i.UserID)
+		if err != nil || u.PrimaryEmailID != i.ID { // whoever added it and never proved it may not be called that
+			return "", orNobody(err)
+		}
+		return u.ID, nil
 	}
 	u, err := a.Store.UserWithUsername(ctx, identifier)
 	return u.ID, orNobody(err)
@@ -109,10 +116,11 @@ func (a *App) newSignIn(ctx context.Context, v *Visitor, apply func(store.Conn, 
 		if err := apply(tx, b, &s, now); err != nil {
 			return err
 		}
+		before := b.SignInID
 		b.SignInID = s.ID
 		b.settled(s)
 		b.changed(now)
-		return insertAttempt(ctx, tx, s.ID, b.ID, s.AbandonAt, s)
+		return replaceAttempt(ctx, tx, before, s.ID, b.ID, s.AbandonAt, s)
 	})
 	if err != nil {
 		return nil, err
@@ -225,11 +233,8 @@ func (a *App) PrepareFirstFactor(ctx context.Context, v *Visitor, req *api.Prepa
 		return nil, err
 	}
 	var issued newCode
-	view, err := a.changeSignIn(ctx, v, req.SignInID, func(tx store.Conn, _ *browser, now *signin.SignIn, at time.Time) (_ *api.Error, err error) {
-		if now.UserID != s.UserID { // somebody else named themselves meanwhile
-			return nil, signin.ErrNotNow
-		}
-		issued, err = a.prepare(ctx, tx, now, who, strategy, req.EmailAddressID.Or(""), at)
+	view, err := a.changeSignIn(ctx, v, req.SignInID, func(tx store.Conn, _ *browser, s *signin.SignIn, now time.Time) (_ *api.Error, err error) {
+		issued, err = a.prepare(ctx, tx, s, who, strategy, req.EmailAddressID.Or(""), now)
 		return nil, err
 	})
 	if err != nil {
@@ -239,9 +244,11 @@ func (a *App) PrepareFirstFactor(ctx context.Context, v *Visitor, req *api.Prepa
 }
 
 // prepare makes the code of a sign-in for one of the signer's addresses: the one with emailID, or the one that they
-// named, or their primary one. Nobody gets a code too, which nobody reads.
-func (a *App) prepare(ctx context.Context, tx store.Conn, s *signin.SignIn, who signer, strategy signin.Strategy, emailID string, now time.Time) (newCode, error) {
-	if who.user != nil && lockedAt(*who.user, now) {
+// named, or their primary one. Nobody gets a code too, which nobody reads; so does whoever is locked, where that is not
+// told.
+func (a *App) prepare(ctx context.Context, tx store.Conn, s *signin.SignIn, who signer, strategy signin.Strategy, emailID string, now time.Time) (issued newCode, err error) {
+	locked := who.user != nil && lockedAt(*who.user, now)
+	if locked && !who.discreet {
 		return newCode{}, userLocked(*who.user, now)
 	}
 	email, ok := who.email(emailID)
@@ -256,17 +263,17 @@ func (a *App) prepare(ctx context.Context, tx store.Conn, s *signin.SignIn, who 
 		return newCode{}, whenNotNow(err)
 	}
 	*s = prepared
-	address := email.Value
-	if who.user == nil {
-		address = ""
+	if issued, err = a.issueCode(ctx, tx, s.ID, strategy, email.Value, now); err != nil {
+		return newCode{}, err
 	}
-	return a.issueCode(ctx, tx, s.ID, strategy, address, now)
+	issued.silent = issued.silent || who.user == nil || locked
+	return issued, nil
 }
 
 // email is the signer's address with an id; without an id, the one that they named or the first.
 func (w signer) email(id string) (store.Identifier, bool) {
 	n := slices.IndexFunc(w.emails, func(i store.Identifier) bool {
-		return id == i.ID || id == "" && i.Lookup != "" && i.Lookup == strings.ToLower(w.identifier)
+		return id == i.ID || id == "" && w.named(i)
 	})
 	switch {
 	case n >= 0:
@@ -304,23 +311,41 @@ func (a *App) attemptCode(ctx context.Context, v *Visitor, id string, strategy s
 			return nil, signin.ErrNotNow
 		}
 		kept, refusal, err := a.tryCode(ctx, tx, s.ID, strategy, code, now)
-		if refusal == nil && err == nil && s.UserID == "" {
-			refusal = wrongCode() // whatever nobody sends
-		}
-		if err != nil {
+		switch {
+		case err != nil:
 			return nil, err
-		}
-		if refusal != nil {
+		case refusal == nil && s.UserID == "": // nobody's code is never right
+			return wrongCode(), nil
+		case refusal == nil:
+			return a.codeWasRight(ctx, tx, v, b, s, strategy, kept, now)
+		case refusal.Code() == wrongCode().Code():
 			return refusal, a.countFailure(ctx, tx, s.UserID, now)
+		default: // it was not even looked at
+			return refusal, nil
 		}
-		if *s, err = s.Proved(strategy, s.UserID); err != nil {
-			return nil, err
-		}
-		if err := a.proveEmail(ctx, tx, s.EmailID, kept, now); err != nil || s.Status != signin.Complete {
-			return nil, err
-		}
-		return nil, a.complete(ctx, tx, v, b, s, beginning{userID: s.UserID, strategy: strategy}, now)
 	})
+}
+
+// codeWasRight takes a sign-in further whose code was right. The user's row is taken first: their address cannot go
+// meanwhile.
+func (a *App) codeWasRight(ctx context.Context, tx store.Conn, v *Visitor, b *browser, s *signin.SignIn, strategy signin.Strategy, kept store.Code, now time.Time) (*api.Error, error) {
+	u, err := tx.UserForUpdate(ctx, s.UserID)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, wrongStrategy()
+	}
+	if err != nil {
+		return nil, err
+	}
+	if lockedAt(u, now) {
+		return a.whenLocked(u, now, wrongCode()), nil
+	}
+	if err := proveEmail(ctx, tx, u.ID, s.EmailID, kept, now); err != nil {
+		return nil, err
+	}
+	if *s, err = s.Proved(strategy, u.ID); err != nil || s.Status != signin.Complete {
+		return nil, err
+	}
+	return nil, a.complete(ctx, tx, v, b, s, beginning{userID: u.ID, strategy: strategy}, now)
 }
 
 // complete begins the session of a sign-in that is complete.
@@ -333,11 +358,12 @@ func (a *App) complete(ctx context.Context, tx store.Conn, v *Visitor, b *browse
 	return err
 }
 
-// proveEmail notes that an address took a code, if nobody knew that it is its user's.
-func (a *App) proveEmail(ctx context.Context, tx store.Conn, id string, kept store.Code, now time.Time) error {
+// proveEmail notes that an address took a code, if nobody knew that it is its user's. One that is theirs no more proves
+// nothing.
+func proveEmail(ctx context.Context, tx store.Conn, userID, id string, kept store.Code, now time.Time) error {
 	i, err := tx.Identifier(ctx, store.EmailAddress, id)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
+	if errors.Is(err, store.ErrNotFound) || err == nil && i.UserID != userID {
+		return wrongStrategy()
 	}
 	if err != nil || proved(i) {
 		return err

@@ -18,8 +18,8 @@ func (a *App) CreateSignUp(ctx context.Context, v *Visitor, req *api.CreateSignU
 	if err := a.admitVisitor(ctx, v, a.Settings.Browsers.CreateLimit, "sign_up"); err != nil {
 		return nil, err
 	}
-	if a.Settings.Browsers.SignUpRestricted {
-		return nil, fail(403, "sign_up_mode_restricted", "Sign-up is restricted", "Nobody can sign up here by themselves.")
+	if err := a.mayAnybodySignUp(); err != nil {
+		return nil, err
 	}
 	now := a.now()
 	fields, err := a.signUpFields(ctx, &req.SignUpFields, now)
@@ -28,21 +28,26 @@ func (a *App) CreateSignUp(ctx context.Context, v *Visitor, req *api.CreateSignU
 	}
 	var s signup.SignUp
 	err = a.changeClient(ctx, v, now, func(tx store.Conn, b *browser) error {
-		if a.Settings.Browsers.SingleSession {
-			live, err := a.liveSessions(ctx, tx, b.ID, now)
-			if err != nil || len(live) > 0 {
-				return errors.Join(err, sessionExists())
-			}
+		if err := a.signedInAlready(ctx, tx, b.ID, "", now); err != nil {
+			return err
 		}
+		before := b.SignUpID
 		s = fields.applied(signup.New(a.NewID("sua_"), b.ID, now))
 		b.SignUpID = s.ID
 		b.changed(now)
-		return insertAttempt(ctx, tx, s.ID, b.ID, s.AbandonAt, s)
+		return replaceAttempt(ctx, tx, before, s.ID, b.ID, s.AbandonAt, s)
 	})
 	if err != nil {
 		return nil, err
 	}
 	return a.signUpView(ctx, s, now)
+}
+
+func (a *App) mayAnybodySignUp() error {
+	if a.Settings.Browsers.SignUpRestricted {
+		return fail(403, "sign_up_mode_restricted", "Sign-up is restricted", "Nobody can sign up here by themselves.")
+	}
+	return nil
 }
 
 // GetSignUp shows a sign-up of the visitor's client.
@@ -56,6 +61,9 @@ func (a *App) GetSignUp(ctx context.Context, v *Visitor, req *api.SignUpRef) (*a
 
 // UpdateSignUp says more in a sign-up, or something else.
 func (a *App) UpdateSignUp(ctx context.Context, v *Visitor, req *api.UpdateSignUp) (*api.SignUp, error) {
+	if err := a.admitVisitor(ctx, v, a.Settings.Browsers.CreateLimit, "sign_up_update"); err != nil {
+		return nil, err
+	}
 	if _, err := a.signUp(ctx, v, req.SignUpID); err != nil { // before a password is hashed for nobody
 		return nil, err
 	}
@@ -64,7 +72,13 @@ func (a *App) UpdateSignUp(ctx context.Context, v *Visitor, req *api.UpdateSignU
 		return nil, err
 	}
 	return a.changeSignUp(ctx, v, req.SignUpID, func(tx store.Conn, b *browser, s *signup.SignUp, now time.Time) (*api.Error, error) {
+		before := s.Email
 		*s = fields.applied(*s)
+		if s.Email != before { // the code that the other address got proves nothing of this one
+			if err := tx.DeleteCode(ctx, s.ID); err != nil {
+				return nil, err
+			}
+		}
 		return nil, a.whenReady(ctx, tx, v, b, s, now)
 	})
 }
@@ -109,6 +123,9 @@ func (a *App) AttemptVerification(ctx context.Context, v *Visitor, req *api.Atte
 		if s.EmailVerified {
 			return nil, fail(400, "verification_already_verified", "Already verified", "This email address is verified already.")
 		}
+		if !s.EmailPrepared {
+			return nil, noCodeSent()
+		}
 		_, refusal, err := a.tryCode(ctx, tx, s.ID, signin.EmailCode, code, now)
 		if refusal != nil || err != nil {
 			return refusal, err
@@ -145,6 +162,9 @@ func (a *App) signUp(ctx context.Context, v *Visitor, id string) (signup.SignUp,
 // changeSignUp lets apply take a sign-up further, which nobody else does meanwhile. What apply refuses is told after the
 // transaction, which stands.
 func (a *App) changeSignUp(ctx context.Context, v *Visitor, id string, apply func(store.Conn, *browser, *signup.SignUp, time.Time) (refusal *api.Error, err error)) (*api.SignUp, error) {
+	if err := a.mayAnybodySignUp(); err != nil {
+		return nil, err
+	}
 	if _, err := a.signUp(ctx, v, id); err != nil { // before a client is begun for nothing
 		return nil, err
 	}
@@ -177,6 +197,9 @@ func (a *App) changeSignUp(ctx context.Context, v *Visitor, id string, apply fun
 func (a *App) whenReady(ctx context.Context, tx store.Conn, v *Visitor, b *browser, s *signup.SignUp, now time.Time) error {
 	if !s.Ready(a.signUpRules()) {
 		return nil
+	}
+	if err := a.signedInAlready(ctx, tx, b.ID, "", now); err != nil {
+		return err
 	}
 	u := store.User{
 		ID: a.NewID("user_"), Username: s.Username, FirstName: s.FirstName, LastName: s.LastName, Locale: s.Locale,

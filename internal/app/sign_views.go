@@ -6,11 +6,13 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/segmentio/ksuid"
 
 	"github.com/sojourn-auth/sojourn/api"
+	"github.com/sojourn-auth/sojourn/internal/mail"
 	"github.com/sojourn-auth/sojourn/internal/signin"
 	"github.com/sojourn-auth/sojourn/internal/signup"
 	"github.com/sojourn-auth/sojourn/internal/store"
@@ -31,6 +33,16 @@ func insertAttempt(ctx context.Context, tx store.Conn, id, clientID string, aban
 		return err
 	}
 	return tx.InsertAttempt(ctx, store.Attempt{ID: id, ClientID: clientID, State: raw, AbandonAt: abandonAt})
+}
+
+// replaceAttempt inserts an attempt in the place of the one that the client had on its way, of which nothing remains.
+func replaceAttempt(ctx context.Context, tx store.Conn, before, id, clientID string, abandonAt time.Time, state any) error {
+	if before != "" {
+		if err := tx.DeleteAttempt(ctx, before); err != nil {
+			return err
+		}
+	}
+	return insertAttempt(ctx, tx, id, clientID, abandonAt, state)
 }
 
 func updateAttempt(ctx context.Context, tx store.Conn, id string, state any) error {
@@ -112,12 +124,7 @@ func (a *App) factorView(ctx context.Context, s signin.SignIn, now time.Time) (*
 	if !s.Strategy.ByCode() {
 		return provedBy(s.Strategy), nil
 	}
-	kept, err := a.codeView(ctx, a.Store.Conn, s.ID, now)
-	if kept == nil && err == nil && s.UserID == "" { // of nobody: it shows what somebody's would
-		expires, status, strategy, attempts := now.Add(codeLifetime).UnixMilli(), statusUnverified, string(s.Strategy), int64(0)
-		kept = &api.BrowserVerification{Object: "verification_otp", Status: &status, Strategy: &strategy, Attempts: &attempts, ExpireAt: &expires}
-	}
-	return kept, err
+	return a.codeView(ctx, a.Store.Conn, s.ID, now)
 }
 
 // provedBy is the verification of a factor that was right.
@@ -140,40 +147,46 @@ type signer struct {
 func (a *App) whoSignsIn(ctx context.Context, s signin.SignIn) (signer, error) {
 	who := signer{identifier: s.Identifier, discreet: a.Settings.Browsers.EnumerationProtection}
 	u, ids, err := a.userWithIdentifiers(ctx, s.UserID)
-	if s.UserID == "" || errors.Is(err, store.ErrNotFound) {
-		id, err := a.nobodysEmail(s.Identifier)
-		who.emails = []store.Identifier{{ID: id, Value: s.Identifier}}
+	if errors.Is(err, store.ErrNotFound) {
+		who.emails, err = a.nobodysEmails(s.Identifier)
 		return who, err
 	}
 	who.user = &u
 	for _, i := range emailsAmong(ids) {
-		if i.ID == u.PrimaryEmailID {
+		switch {
+		case who.discreet && !who.named(i): // the answer for nobody has no other address than the one that was named
+		case i.ID == u.PrimaryEmailID:
 			who.emails = append([]store.Identifier{i}, who.emails...)
-		} else if proved(i) {
+		case proved(i):
 			who.emails = append(who.emails, i)
 		}
 	}
 	return who, err
 }
 
+// named reports whether an address is the one by which somebody named themselves.
+func (w signer) named(i store.Identifier) bool { return i.Lookup == strings.ToLower(w.identifier) }
+
 // factors are the ways in which somebody can prove who they are. Where the instance does not tell whom it knows,
-// everybody seems to have a password and one address.
+// everybody seems to have a password and the address that they named.
 func (w signer) factors() []api.Factor {
 	factors := []api.Factor{}
-	if w.discreet || w.user != nil && w.user.PasswordDigest != "" {
+	if w.discreet || w.hasPassword() {
 		factors = append(factors, api.Factor{Strategy: string(signin.Password)})
 	}
-	for n, i := range w.emails {
-		if n == 0 || !w.discreet {
-			factors = append(factors, byCode(i, w.user == nil || i.ID == w.user.PrimaryEmailID)...)
-		}
+	for _, i := range w.emails {
+		factors = append(factors, w.byCode(i)...)
 	}
 	return factors
 }
 
-// byCode are the factors that an address takes codes for.
-func byCode(i store.Identifier, primary bool) []api.Factor {
+// byCode are the factors that an address takes codes for. It is shown in full to those who know it already.
+func (w signer) byCode(i store.Identifier) []api.Factor {
+	primary := w.discreet || w.user != nil && i.ID == w.user.PrimaryEmailID
 	factor := api.Factor{Strategy: string(signin.EmailCode), EmailAddressID: i.ID, SafeIdentifier: i.Value, Primary: &primary}
+	if !w.named(i) {
+		factor.SafeIdentifier = mail.Masked(i.Value)
+	}
 	reset := factor
 	reset.Strategy = string(signin.ResetEmailCode)
 	return []api.Factor{factor, reset}
@@ -237,9 +250,19 @@ func (a *App) signUpView(ctx context.Context, s signup.SignUp, now time.Time) (*
 	return view, nil
 }
 
+// nobodysEmails are the addresses of nobody: the one that was named, if it was one.
+func (a *App) nobodysEmails(identifier string) ([]store.Identifier, error) {
+	if !strings.Contains(identifier, "@") {
+		return nil, nil
+	}
+	address := strings.ToLower(identifier)
+	id, err := a.nobodysEmail(address)
+	return []store.Identifier{{ID: id, Value: address, Lookup: address}}, err
+}
+
 // nobodysEmail is the id of the address of nobody: the same whenever somebody asks, and made like any other.
-func (a *App) nobodysEmail(identifier string) (string, error) {
-	mac, err := a.Master.MAC(identifier, "nobody")
+func (a *App) nobodysEmail(address string) (string, error) {
+	mac, err := a.Master.MAC(address, "nobody")
 	if err != nil {
 		return "", err
 	}

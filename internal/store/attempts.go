@@ -42,6 +42,14 @@ func (c Conn) UpdateAttempt(ctx context.Context, a Attempt) error {
 	return c.execOne(ctx, `UPDATE attempts SET state = $2 WHERE id = $1`, a.ID, string(a.State))
 }
 
+// DeleteAttempt forgets an attempt and the code that was mailed for it.
+func (c Conn) DeleteAttempt(ctx context.Context, id string) error {
+	if _, err := c.exec(ctx, `DELETE FROM attempts WHERE id = $1`, id); err != nil {
+		return err
+	}
+	return c.DeleteCode(ctx, id)
+}
+
 // PurgeAttempts deletes up to limit attempts that were abandoned before a moment.
 func (c Conn) PurgeAttempts(ctx context.Context, abandonedBefore time.Time, limit int64) (int64, error) {
 	return c.exec(ctx, `DELETE FROM attempts WHERE id IN (SELECT id FROM attempts WHERE abandon_at < $1 ORDER BY abandon_at LIMIT $2)`,
