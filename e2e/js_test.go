@@ -37,6 +37,7 @@ func runScript(t *testing.T, s *server, script string) {
 		"CLERK_TELEMETRY_DISABLED=1",
 		"SOJOURN_BACKEND_URL="+s.BackendURL,
 		"SOJOURN_FRONTEND_URL="+s.FrontendURL,
+		"SOJOURN_PROXY_URL="+s.ProxyURL,
 		"SOJOURN_SECRET_KEY="+s.SecretKey,
 		"SOJOURN_PUBLISHABLE_KEY="+s.PublishableKey,
 		"SOJOURN_INSTANCE_ID="+s.InstanceID,

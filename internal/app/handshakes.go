@@ -208,25 +208,31 @@ func (a *App) cookies(h handshake) *appCookies {
 	return c
 }
 
-// signHandshake makes a token that holds the cookies. It may travel in a URL, so it has no refresh token; and in a
-// cookie, which holds 4 KiB, so it has the session token once.
+// maxCookie is how long a cookie may be, in bytes: longer ones browsers do not keep.
+const maxCookie = 4096
+
+// signHandshake makes a token that holds the cookies. It may travel in a URL, so it has no refresh token. Where it
+// travels in a cookie and is too long for one, it has the session token once, under the name that the app reads.
 func (a *App) signHandshake(ctx context.Context, h handshake, suffixed bool) (string, error) {
-	c := a.cookies(h)
-	made := cookie{name: sessionCookie, value: h.jwt, age: appCookieLifetime}
-	switch {
-	case h.sessionID == "":
-		c.signOut()
-	case suffixed:
-		made.name += "_" + c.suffix
-		c.set(made)
-	default:
-		c.set(made)
-	}
 	ring, err := a.keyring(ctx)
 	if err != nil {
 		return "", err
 	}
-	return ring.SignHandshake(c.list)
+	c := a.cookies(h)
+	if h.sessionID == "" {
+		c.signOut()
+		return ring.SignHandshake(c.list)
+	}
+	c.setTwice(cookie{name: sessionCookie, value: h.jwt, age: appCookieLifetime})
+	signed, err := ring.SignHandshake(c.list)
+	if err != nil || a.TestKey() || len(carriers["token"])+len(signed) <= maxCookie {
+		return signed, err
+	}
+	unread := len(c.list) - 1
+	if suffixed {
+		unread--
+	}
+	return ring.SignHandshake(slices.Delete(c.list, unread, unread+1))
 }
 
 // keptHandshake is a handshake as it is stored.

@@ -139,11 +139,9 @@ func TestHandshakeCookies(t *testing.T) {
 			"__clerk_handshake_nonce=" + gone, "__clerk_handshake=" + gone, "__client_uat=0" + years, "__client_uat_SFX=0" + years,
 			"__refresh_SFX=" + gone, "__session=" + gone, "__session_SFX=" + gone,
 		}},
-		"live, in a token": {liveKey, "http://127.0.0.1:3000/x", "token", "true", true, false, []string{
-			"__clerk_handshake_nonce=" + gone, "__clerk_handshake=" + gone, "__client_uat=UAT" + years, "__client_uat_SFX=UAT" + years, "__session_SFX=eyJ" + year,
-		}},
-		"live, in a token, with plain names": {liveKey, "http://127.0.0.1:3000/x", "", "false", true, false, []string{
-			"__clerk_handshake_nonce=" + gone, "__clerk_handshake=" + gone, "__client_uat=UAT" + years, "__client_uat_SFX=UAT" + years, "__session=eyJ" + year,
+		"live, in a token": {liveKey, "http://127.0.0.1:3000/x", "", "false", true, false, []string{
+			"__clerk_handshake_nonce=" + gone, "__clerk_handshake=" + gone, "__client_uat=UAT" + years, "__client_uat_SFX=UAT" + years,
+			"__session=eyJ" + year, "__session_SFX=eyJ" + year,
 		}},
 		"test": {testKey, "http://localhost:3000/x", "nonce", "false", true, false, []string{
 			"__clerk_db_jwt=dvb_" + year, "__clerk_db_jwt_SFX=dvb_" + year, "__client_uat=UAT" + years, "__client_uat_SFX=UAT" + years,
@@ -196,6 +194,27 @@ func TestHandshakeCookies(t *testing.T) {
 				t.Errorf("the cookies (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestHandshakeFitsInACookie: a token that would be too long has the session token under the one name that the app reads.
+func TestHandshakeFitsInACookie(t *testing.T) {
+	w := keyed(t, liveKey, func(w *world) {
+		w.app.Settings.SessionClaims = `{"long":"` + strings.Repeat("x", 700) + `"}`
+	})
+	b := w.newTab(t)
+	b.signUp(t, testEmail)
+	for suffixed, want := range map[string]string{"true": "__session_" + w.app.CookieSuffix() + "=", "false": "__session="} {
+		_, carrier := b.shake(t, "http://127.0.0.1:3000/", "token", "suffixed_cookies", suffixed)
+		var sessions []string
+		for _, c := range w.directives(t, "token", carrier) {
+			if strings.HasPrefix(c, "__session") {
+				sessions = append(sessions, c)
+			}
+		}
+		if len(sessions) != 1 || !strings.HasPrefix(sessions[0], want) {
+			t.Errorf("suffixed_cookies=%s: %d session cookies, want one %s", suffixed, len(sessions), want)
+		}
 	}
 }
 

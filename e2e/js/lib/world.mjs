@@ -10,6 +10,7 @@ const need = (name) => {
 export const server = {
   backendUrl: need('SOJOURN_BACKEND_URL'),
   frontendUrl: need('SOJOURN_FRONTEND_URL'),
+  proxyUrl: need('SOJOURN_PROXY_URL'),
   secretKey: need('SOJOURN_SECRET_KEY'),
   publishableKey: need('SOJOURN_PUBLISHABLE_KEY'),
   instanceId: need('SOJOURN_INSTANCE_ID'),
