@@ -8,7 +8,7 @@ func browserSessionRoutes(a *app.App) []FrontendRoute {
 		ofClient(a, "DELETE /v1/client/sessions", a.EndAllSessions),
 		ofClient(a, "DELETE /v1/client", a.DeleteBrowserClient),
 		wrapped(a, "GET /v1/client/sessions/{session_id}", a.GetBrowserSession),
-		wrappedWithTokens(a, "POST /v1/client/sessions/{session_id}/touch", a.TouchSession),
+		wrapped(a, "POST /v1/client/sessions/{session_id}/touch", a.TouchSession),
 		wrapped(a, "POST /v1/client/sessions/{session_id}/end", a.EndBrowserSession),
 		wrapped(a, "POST /v1/client/sessions/{session_id}/remove", a.RemoveBrowserSession),
 		bare(a, "POST /v1/client/sessions/{session_id}/tokens", a.CreateBrowserToken),

@@ -41,19 +41,11 @@ func visit[Req, Res any](a *app.App, pattern string, operation func(context.Cont
 	})}
 }
 
-// wrapped answers what an operation says, and the client beside it.
+// wrapped answers what an operation says, and the client beside it. The page takes that client for its own, and the hooks
+// of React fail on a session that has lost its token, so every answer brings tokens along.
 func wrapped[Req, Res any](a *app.App, pattern string, operation func(context.Context, *app.Visitor, *Req) (Res, error)) FrontendRoute {
-	return wrap(a, pattern, operation, app.WithoutTokens)
-}
-
-// wrappedWithTokens is wrapped, and the sessions of the client have fresh tokens.
-func wrappedWithTokens[Req, Res any](a *app.App, pattern string, operation func(context.Context, *app.Visitor, *Req) (Res, error)) FrontendRoute {
-	return wrap(a, pattern, operation, app.WithTokens)
-}
-
-func wrap[Req, Res any](a *app.App, pattern string, operation func(context.Context, *app.Visitor, *Req) (Res, error), tokens app.Tokens) FrontendRoute {
 	return visit(a, pattern, operation, func(w http.ResponseWriter, r *http.Request, v *app.Visitor, res Res) error {
-		client, err := a.BrowserClient(r.Context(), v, tokens)
+		client, err := a.BrowserClient(r.Context(), v, app.WithTokens)
 		if err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"net/http"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -32,7 +33,7 @@ func visited(a *app.App, next http.Handler) http.Handler {
 		query := r.URL.Query()
 		info.visitor = &app.Visitor{
 			SessionID: storable(query.Get("_clerk_session_id")), DevBrowser: storable(query.Get("__clerk_db_jwt")),
-			Origin: r.Header.Get("Origin"), Address: address.String(), UserAgent: userAgent(r),
+			Origin: pageOrigin(r), Address: address.String(), UserAgent: userAgent(r),
 			Host: info.host, Secure: info.secure,
 		}
 		if named := r.CookiesNamed(clientCookie(a, info.secure)); len(named) == 1 { // of two, one is planted
@@ -40,6 +41,19 @@ func visited(a *app.App, next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// pageOrigin is the origin of the page that sends a request. A page that reads from its own origin sends none, so there
+// its URL tells: browsers let no page write the two headers that this needs.
+func pageOrigin(r *http.Request) string {
+	if origin := r.Header.Get("Origin"); origin != "" || r.Header.Get("Sec-Fetch-Site") != "same-origin" {
+		return origin
+	}
+	u, err := url.Parse(r.Referer())
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+		return ""
+	}
+	return storable(u.Scheme + "://" + u.Host)
 }
 
 func visitorOf(r *http.Request) *app.Visitor { return infoOf(r).visitor }
