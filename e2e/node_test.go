@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"net"
 	"os/exec"
 	"path/filepath"
@@ -118,13 +120,22 @@ func emptyDatabase(t *testing.T) string {
 }
 
 // freeAddr is a loopback address that was free a moment ago. serve takes its addresses from the operator, so these
-// tests cannot let the system choose them as it does elsewhere.
+// tests cannot let the system choose them as it does elsewhere. It would choose from the ports that it also gives to
+// outgoing connections, and one of those could take the port before the server does, or while it restarts; these are
+// below them.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	const first, ports, tries = 10_000, 20_000, 100
+	for range tries {
+		ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", first+rand.IntN(ports)))
+		if err != nil {
+			continue
+		}
+		if err := ln.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return ln.Addr().String()
 	}
-	defer ln.Close()
-	return ln.Addr().String()
+	t.Fatalf("no free port after %d tries", tries)
+	return ""
 }
