@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/sojourn-auth/sojourn/api"
@@ -52,7 +53,8 @@ func (a *App) signOutOf(ctx context.Context, v *Visitor, id string, verb session
 	return a.shownSession(ctx, v, s, now)
 }
 
-// leave puts a client right of which sessions have ended: another live one becomes the last active, if there is one.
+// leave puts a client right of which sessions have ended: the last active place goes to the live one that was used last,
+// if there is one.
 func (a *App) leave(ctx context.Context, tx store.Conn, b *browser, now time.Time) error {
 	live, err := a.liveSessions(ctx, tx, b.ID, now)
 	if err != nil {
@@ -61,7 +63,8 @@ func (a *App) leave(ctx context.Context, tx store.Conn, b *browser, now time.Tim
 	if lastActive(b.Client, live, now) == "" {
 		b.LastActiveSessionID = ""
 		if len(live) > 0 {
-			b.LastActiveSessionID = live[len(live)-1].ID
+			used := slices.MaxFunc(live, func(x, y session.Session) int { return x.LastActiveAt.Compare(y.LastActiveAt) })
+			b.LastActiveSessionID = used.ID
 		}
 	}
 	b.rotate(now)
@@ -71,7 +74,7 @@ func (a *App) leave(ctx context.Context, tx store.Conn, b *browser, now time.Tim
 
 // EndAllSessions signs everybody out of the visitor's client.
 func (a *App) EndAllSessions(ctx context.Context, v *Visitor, _ *api.None) (*api.BrowserClient, error) {
-	if err := a.endAll(ctx, v); err != nil {
+	if err := a.endAll(ctx, v, func(*browser) {}); err != nil {
 		return nil, err
 	}
 	return a.BrowserClient(ctx, v, WithoutTokens)
@@ -79,15 +82,20 @@ func (a *App) EndAllSessions(ctx context.Context, v *Visitor, _ *api.None) (*api
 
 // DeleteBrowserClient signs everybody out of the visitor's client, and lets the browser forget it.
 func (a *App) DeleteBrowserClient(ctx context.Context, v *Visitor, _ *api.None) (*api.BrowserClient, error) {
-	if err := a.endAll(ctx, v); err != nil {
+	if err := a.endAll(ctx, v, (*browser).forget); err != nil {
 		return nil, err
 	}
-	view, err := a.BrowserClient(ctx, v, WithoutTokens)
-	v.NewCookie, v.Forget = "", true
-	return view, err
+	v.Forget = true
+	return a.BrowserClient(ctx, v, WithoutTokens)
 }
 
-func (a *App) endAll(ctx context.Context, v *Visitor) error {
+// forget makes every client token that the browser ever had worthless, and gives it no other.
+func (b *browser) forget() {
+	b.RotatingTokenHash, b.PreviousTokenHash, b.PreviousTokenUntil, b.rotated = "", "", time.Time{}, ""
+	b.SignInID, b.SignUpID = "", ""
+}
+
+func (a *App) endAll(ctx context.Context, v *Visitor, then func(*browser)) error {
 	c, err := a.client(ctx, v)
 	if c == nil || err != nil {
 		return err // nobody is signed in
@@ -104,7 +112,9 @@ func (a *App) endAll(ctx context.Context, v *Visitor) error {
 				return err
 			}
 		}
-		return a.leave(ctx, tx, b, now)
+		err = a.leave(ctx, tx, b, now)
+		then(b)
+		return err
 	})
 }
 
@@ -130,7 +140,7 @@ func (a *App) ListActiveSessions(ctx context.Context, v *Visitor, _ *api.None) (
 // maxActiveSessions bounds the list of a user's devices.
 const maxActiveSessions = 500
 
-// RevokeOwnSession ends a session of the visitor's user on any device.
+// RevokeOwnSession ends a session of the visitor's user on any device. One that has ended already stays as it is.
 func (a *App) RevokeOwnSession(ctx context.Context, v *Visitor, req *api.SessionRef) (*api.BrowserSession, error) {
 	own, _, err := a.actor(ctx, v)
 	if err != nil {
@@ -144,33 +154,58 @@ func (a *App) RevokeOwnSession(ctx context.Context, v *Visitor, req *api.Session
 		return nil, sessionNotFound(req.SessionID)
 	}
 	end := session.Ending{Reason: session.ReasonRevoked, By: own.UserID, At: a.now()}
-	err = a.Store.Update(ctx, func(tx store.Conn) error {
-		moved, err := tx.MoveSession(ctx, s.ID, session.Revoke, end)
-		if err != nil {
-			return err
-		}
-		s = moved
-		return tx.ForgetSession(ctx, s)
-	})
-	if err != nil && !errors.Is(err, store.ErrNotFound) { // it has ended already: nothing is to be done
+	if s.ClientID == own.ClientID {
+		err = a.changeClient(ctx, v, end.At, func(tx store.Conn, b *browser) error {
+			if _, err := tx.MoveSession(ctx, s.ID, session.Revoke, end); err != nil {
+				return err
+			}
+			return a.leave(ctx, tx, b, end.At)
+		})
+	} else {
+		err = a.revokeElsewhere(ctx, s, end)
+	}
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return nil, err
 	}
-	view, err := a.browserSession(ctx, v, s, WithoutTokens, end.At)
-	if err == nil && view == nil {
-		return nil, signedOut()
+	if s, err = a.session(ctx, s.ID); err != nil {
+		return nil, err
 	}
+	view, err := a.shownSession(ctx, v, s, end.At)
 	if err == nil {
-		view.LatestActivity = activityView(s.Activity)
+		view.LatestActivity = deviceOf(s)
 	}
 	return view, err
 }
 
+// revokeElsewhere ends a session of a client that is not the visitor's.
+func (a *App) revokeElsewhere(ctx context.Context, s session.Session, end session.Ending) error {
+	return a.Store.Update(ctx, func(tx store.Conn) error {
+		if _, err := tx.ClientForUpdate(ctx, s.ClientID); err != nil { // before its session, as everybody does
+			return err
+		}
+		moved, err := tx.MoveSession(ctx, s.ID, session.Revoke, end)
+		if err != nil {
+			return err
+		}
+		return tx.ForgetSession(ctx, moved)
+	})
+}
+
 func activeSession(s session.Session) *api.SessionWithActivity {
 	return &api.SessionWithActivity{
-		Object: "session", ID: s.ID, Status: string(s.Status), Actor: s.Actor, LatestActivity: activityView(s.Activity),
+		Object: "session", ID: s.ID, Status: string(s.Status), Actor: s.Actor, LatestActivity: deviceOf(s),
 		LastActiveAt: s.LastActiveAt.UnixMilli(), ExpireAt: s.ExpireAt.UnixMilli(), AbandonAt: s.AbandonAt.UnixMilli(),
 		CreatedAt: s.CreatedAt.UnixMilli(), UpdatedAt: s.UpdatedAt.UnixMilli(),
 	}
+}
+
+// deviceOf is the device in which a session was last seen. Components read it of every session, so one that nobody has
+// seen, as the backend makes them, has an unknown one.
+func deviceOf(s session.Session) *api.Activity {
+	if seen := activityView(s.Activity); seen != nil {
+		return seen
+	}
+	return &api.Activity{Object: "session_activity", ID: s.ID}
 }
 
 // shownSession is browserSession for a session whose user cannot be gone unnoticed.

@@ -42,7 +42,7 @@ func (a *App) CreateBrowserToken(ctx context.Context, v *Visitor, req *api.Brows
 	if organization := req.OrganizationID.Or(""); organization != "" {
 		return nil, fail(404, "resource_not_found", "Organization not found", "The user belongs to no organization with the id "+organization+".")
 	}
-	s, now, err := a.liveSession(ctx, v, req.SessionID)
+	s, now, err := a.usedSession(ctx, v, req.SessionID)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +109,7 @@ func (a *App) TouchSession(ctx context.Context, v *Visitor, req *api.TouchSessio
 	if organization := req.ActiveOrganizationID.Or(""); organization != "" {
 		return nil, fail(404, "resource_not_found", "Organization not found", "The user belongs to no organization with the id "+organization+".")
 	}
-	s, now, err := a.liveSession(ctx, v, req.SessionID)
+	s, now, err := a.usedSession(ctx, v, req.SessionID)
 	if err != nil {
 		return nil, err
 	}

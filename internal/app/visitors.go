@@ -240,9 +240,15 @@ func (a *App) actor(ctx context.Context, v *Visitor) (session.Session, time.Time
 	if id == "" {
 		return session.Session{}, a.now(), signedOut()
 	}
+	return a.usedSession(ctx, v, id)
+}
+
+// usedSession is liveSession for pages that live on a session. One that is not there is as one that has ended: told of a
+// 404, a page would go on as if it were signed in, and sessions of deleted users are not there.
+func (a *App) usedSession(ctx context.Context, v *Visitor, id string) (session.Session, time.Time, error) {
 	s, now, err := a.liveSession(ctx, v, id)
-	if _, told := errors.AsType[*api.Error](err); told {
-		err = signedOut() // a session that is not the visitor's is no session
+	if told, ok := errors.AsType[*api.Error](err); ok && told.Status == 404 {
+		err = signedOut()
 	}
 	return s, now, err
 }

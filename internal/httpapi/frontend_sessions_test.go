@@ -102,7 +102,7 @@ func TestASessionThatEndedElsewhere(t *testing.T) {
 			for _, path := range []string{"/touch", "/tokens"} {
 				got := b.send(t, http.MethodPost, "/v1/client/sessions/"+id+path, nil)
 				code, _ := errorOf(got)
-				if gone := name == "user deleted" && got.status == http.StatusNotFound; !gone && (got.status != http.StatusUnauthorized || code != "authentication_invalid") {
+				if got.status != http.StatusUnauthorized || code != "authentication_invalid" {
 					t.Errorf("%s: %d %s, want 401 authentication_invalid", path, got.status, code)
 				}
 				if string(got.body) == string(token.body) {
@@ -161,8 +161,10 @@ func TestOtherPeoplesSessions(t *testing.T) {
 	w := serve(t)
 	_, theirs := w.signedIn(t, testEmail)
 	b, own := w.signedIn(t, secondEmail)
-	for _, path := range []string{"/touch", "/tokens", "/end", "/remove"} {
-		refused(t, b, "/v1/client/sessions/"+theirs+path, nil, 404, "resource_not_found")
+	for path, status := range map[string]int{"/touch": 401, "/tokens": 401, "/end": 404, "/remove": 404} {
+		if got := b.send(t, http.MethodPost, "/v1/client/sessions/"+theirs+path, nil); got.status != status {
+			t.Errorf("%s: %d, want %d", path, got.status, status)
+		}
 		refused(t, w.newTab(t), "/v1/client/sessions/"+theirs+path, nil, 401, "authentication_invalid")
 	}
 	refused(t, b, "/v1/me/sessions/"+theirs+"/revoke?_clerk_session_id="+own, nil, 404, "resource_not_found")

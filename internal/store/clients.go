@@ -92,9 +92,10 @@ func (c Conn) ClientSessions(ctx context.Context, clientID string) ([]session.Se
 		WHERE client_id = $1 AND status <> 'removed' AND `+notHidden+` ORDER BY created_at, id`, clientID)
 }
 
-// ForgetSession takes an ended session out of its client's last active place.
+// ForgetSession takes an ended session out of its client's last active place. The client's updated_at grows, or pages
+// that compare it would not look again.
 func (c Conn) ForgetSession(ctx context.Context, s session.Session) error {
-	_, err := c.exec(ctx, `UPDATE clients SET updated_at = $3,
+	_, err := c.exec(ctx, `UPDATE clients SET updated_at = CASE WHEN updated_at < $3 THEN $3 ELSE updated_at + 1 END,
 		last_active_session_id = CASE WHEN last_active_session_id = $2 THEN NULL ELSE last_active_session_id END
 		WHERE id = $1`, s.ClientID, s.ID, ms(s.UpdatedAt))
 	return err
@@ -102,7 +103,8 @@ func (c Conn) ForgetSession(ctx context.Context, s session.Session) error {
 
 // ForgetUserSessions does what ForgetSession does, for every session of a user that ended at now.
 func (c Conn) ForgetUserSessions(ctx context.Context, userID string, now time.Time) error {
-	_, err := c.exec(ctx, `UPDATE clients SET updated_at = $2, last_active_session_id = CASE WHEN last_active_session_id IN
+	_, err := c.exec(ctx, `UPDATE clients SET updated_at = CASE WHEN updated_at < $2 THEN $2 ELSE updated_at + 1 END,
+		last_active_session_id = CASE WHEN last_active_session_id IN
 		(SELECT id FROM sessions WHERE user_id = $1 AND ended_at = $2) THEN NULL ELSE last_active_session_id END
 		WHERE id IN (SELECT client_id FROM sessions WHERE user_id = $1 AND ended_at = $2)`, userID, ms(now))
 	return err
