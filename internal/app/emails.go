@@ -85,19 +85,26 @@ func (a *App) UpdateEmailAddress(ctx context.Context, req *api.UpdateEmailAddres
 // DeleteEmailAddress deletes an address. When it was primary, the user's next verified one becomes it.
 func (a *App) DeleteEmailAddress(ctx context.Context, req *api.EmailAddressRef) (*api.Deleted, error) {
 	_, err := a.changeEmail(ctx, req.EmailAddressID, a.now(), func(tx store.Conn, u *store.User, ids []store.Identifier, i *store.Identifier) error {
-		if len(ids) == 1 && u.Username == "" {
-			return fail(400, "identification_deletion_failed", "deletion failed", "This is the last identifier of its user and cannot be deleted.")
-		}
-		if u.PrimaryEmailID == i.ID {
-			rest := slices.DeleteFunc(emailsAmong(ids), func(other store.Identifier) bool { return other.ID == i.ID })
-			u.PrimaryEmailID = firstProved(rest)
-		}
-		return tx.DeleteIdentifier(ctx, i.ID)
+		return deleteEmail(ctx, tx, u, ids, i.ID)
 	})
 	if err != nil {
 		return nil, err
 	}
 	return &api.Deleted{Object: "email_address", ID: req.EmailAddressID, Deleted: true}, nil
+}
+
+func deleteEmail(ctx context.Context, tx store.Conn, u *store.User, ids []store.Identifier, id string) error {
+	if len(ids) == 1 && u.Username == "" {
+		return fail(400, "identification_deletion_failed", "deletion failed", "This is the last identifier of its user and cannot be deleted.")
+	}
+	if u.PrimaryEmailID == id {
+		u.PrimaryEmailID = firstProved(emailsAmong(besides(ids, id)))
+	}
+	return errors.Join(tx.DeleteCode(ctx, id), tx.DeleteIdentifier(ctx, id))
+}
+
+func besides(ids []store.Identifier, id string) []store.Identifier {
+	return slices.DeleteFunc(slices.Clone(ids), func(i store.Identifier) bool { return i.ID == id })
 }
 
 // ReplaceEmailAddress makes one address the only one of a user, and primary. If it is one of theirs already, it stays

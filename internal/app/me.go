@@ -64,8 +64,14 @@ func (a *App) UpdateMe(ctx context.Context, v *Visitor, req *api.UpdateMe) (*api
 		}
 	}
 	return a.changeMe(ctx, s, now, func(tx store.Conn, u *store.User) error {
+		before := *u
 		if err := p.apply(u); err != nil {
 			return err
+		}
+		if u.Username == "" && before.Username != "" {
+			if err := keepsWayIn(ctx, tx, before, *u); err != nil {
+				return err
+			}
 		}
 		if err := setPrimaries(ctx, tx, u, &api.UpdateUser{PrimaryEmailAddressID: req.PrimaryEmailAddressID}); err != nil {
 			return err
@@ -92,29 +98,33 @@ func (a *App) MergeMyMetadata(ctx context.Context, v *Visitor, req *api.MergeMyM
 
 // DeleteMe deletes the user of a visitor's session, if they may.
 func (a *App) DeleteMe(ctx context.Context, v *Visitor, _ *api.None) (*api.Deleted, error) {
-	s, _, err := a.self(ctx, v)
+	s, now, err := a.self(ctx, v)
 	if err != nil {
 		return nil, err
 	}
-	u, err := a.Store.User(ctx, s.UserID)
-	if err != nil {
-		return nil, whenAbsent(err, signedOut())
-	}
-	if !u.DeleteSelfEnabled {
-		return nil, fail(403, "authorization_invalid", "Not allowed", "This user cannot delete themselves.")
-	}
-	deleted, err := a.DeleteUser(ctx, &api.UserRef{UserID: s.UserID})
+	err = a.changeClient(ctx, v, now, func(tx store.Conn, b *browser) error {
+		u, err := tx.UserForUpdate(ctx, s.UserID)
+		if err != nil {
+			return whenAbsent(err, signedOut())
+		}
+		if !u.DeleteSelfEnabled {
+			return fail(403, "authorization_invalid", "Not allowed", "This user cannot delete themselves.")
+		}
+		if err := deleteUser(ctx, tx, u.ID, u.ID, now); err != nil {
+			return err
+		}
+		return a.leave(ctx, tx, b, now)
+	})
 	if err != nil {
 		return nil, err
 	}
-	deleted.ExternalID = nil
-	return deleted, nil
+	return &api.Deleted{Object: "user", ID: s.UserID, Deleted: true}, nil
 }
 
 // ChangePassword gives the visitor's user another password. Who has one must know it; the other sessions can be ended
 // by it.
 func (a *App) ChangePassword(ctx context.Context, v *Visitor, req *api.ChangePassword) (*api.BrowserUser, error) {
-	s, now, err := a.self(ctx, v)
+	s, _, err := a.self(ctx, v)
 	if err != nil {
 		return nil, err
 	}
@@ -129,9 +139,10 @@ func (a *App) ChangePassword(ctx context.Context, v *Visitor, req *api.ChangePas
 	if err != nil {
 		return nil, placed("new_password", err)
 	}
+	now := a.now()
 	view, err := a.changeMe(ctx, s, now, func(tx store.Conn, latest *store.User) error {
-		if latest.PasswordDigest != u.PasswordDigest { // somebody else was faster
-			return wrongPassword("current_password")
+		if err := stillKnown(u, latest, now); err != nil {
+			return err
 		}
 		setPassword(latest, digest, now)
 		if !req.SignOutOfOtherSessions.Or(false) {
@@ -148,38 +159,63 @@ func (a *App) ChangePassword(ctx context.Context, v *Visitor, req *api.ChangePas
 
 // RemoveMyPassword takes the visitor's password away, if there is another way in for them.
 func (a *App) RemoveMyPassword(ctx context.Context, v *Visitor, req *api.RemoveMyPassword) (*api.BrowserUser, error) {
-	s, now, err := a.self(ctx, v)
+	s, _, err := a.self(ctx, v)
 	if err != nil {
 		return nil, err
 	}
 	if !a.Settings.Browsers.PasswordOptional {
 		return nil, fail(403, "authorization_invalid", "Not allowed", "Users of this instance need a password.")
 	}
-	before, err := a.Store.User(ctx, s.UserID)
-	if err != nil {
-		return nil, whenAbsent(err, signedOut())
-	}
-	if before.PasswordDigest == "" {
-		return nil, noPassword()
-	}
 	u, err := a.knowsPassword(ctx, s, req.CurrentPassword)
 	if err != nil {
 		return nil, err
 	}
+	if u.PasswordDigest == "" {
+		return nil, noPassword()
+	}
+	now := a.now()
 	return a.changeMe(ctx, s, now, func(tx store.Conn, latest *store.User) error {
-		if latest.PasswordDigest != u.PasswordDigest {
-			return wrongPassword("current_password")
-		}
-		ids, err := tx.Identifiers(ctx, u.ID)
-		if err != nil {
+		if err := stillKnown(u, latest, now); err != nil {
 			return err
 		}
-		if firstProved(emailsAmong(ids)) == "" {
-			return fail(400, "client_state_invalid", "Not possible now", "Without a password there would be no way to sign in: verify an email address first.")
-		}
-		latest.PasswordHasher, latest.PasswordDigest, latest.PasswordUpdatedAt, latest.PasswordCompromised = "", "", time.Time{}, false
-		return nil
+		before := *latest
+		clearPassword(latest)
+		return keepsWayIn(ctx, tx, before, *latest)
 	})
+}
+
+// stillKnown refuses what a current password was shown for, when the user has another one by now or was locked by
+// guesses. Otherwise the count of wrong ones ends.
+func stillKnown(shown store.User, latest *store.User, now time.Time) error {
+	switch {
+	case shown.PasswordDigest != latest.PasswordDigest:
+		return wrongPassword("current_password")
+	case shown.PasswordDigest == "":
+		return nil
+	case lockedAt(*latest, now):
+		return userLocked(*latest, now)
+	}
+	latest.FailedAttempts, latest.Locked, latest.LockedUntil = 0, false, time.Time{}
+	return nil
+}
+
+// keepsWayIn refuses a change after which a user could not sign in any more.
+func keepsWayIn(ctx context.Context, tx store.Conn, before, after store.User) error {
+	ids, err := tx.Identifiers(ctx, after.ID)
+	if err == nil && hasWayIn(before, ids) && !hasWayIn(after, ids) {
+		return lastWayIn()
+	}
+	return err
+}
+
+// hasWayIn reports whether a user can sign in: by a code to a verified address, or by a password and a name for it.
+func hasWayIn(u store.User, ids []store.Identifier) bool {
+	emails := emailsAmong(ids)
+	return firstProved(emails) != "" || u.PasswordDigest != "" && (u.Username != "" || len(emails) > 0)
+}
+
+func lastWayIn() *api.Error {
+	return fail(400, "identification_deletion_failed", "deletion failed", "Without it there would be no way to sign in; verify an email address first.")
 }
 
 // knowsPassword answers the user of a session when current is their password, or when they have none. A wrong one
@@ -203,13 +239,9 @@ func (a *App) knowsPassword(ctx context.Context, s session.Session, current api.
 	return u, nil
 }
 
-// signOutOfOthers ends all sessions of a user but one.
+// signOutOfOthers ends all sessions of a user who has changed their password, but the one to keep.
 func signOutOfOthers(ctx context.Context, tx store.Conn, userID, keep string, now time.Time) error {
-	end := session.Ending{Reason: session.ReasonPasswordChanged, By: userID, At: now}
-	if _, err := tx.EndSessions(ctx, userID, keep, session.Revoke, end); err != nil {
-		return err
-	}
-	return tx.ForgetUserSessions(ctx, userID, now)
+	return endSessions(ctx, tx, userID, keep, session.Ending{Reason: session.ReasonPasswordChanged, By: userID, At: now})
 }
 
 // ListMyMemberships lists the organizations of the visitor's user, of which there are none here.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sojourn-auth/sojourn/api"
+	"github.com/sojourn-auth/sojourn/internal/secret"
 	"github.com/sojourn-auth/sojourn/internal/session"
 	"github.com/sojourn-auth/sojourn/internal/signin"
 	"github.com/sojourn-auth/sojourn/internal/store"
@@ -47,6 +48,9 @@ func (a *App) myEmail(ctx context.Context, userID, id string, now time.Time) (*a
 
 // AddMyEmailAddress adds an address to the visitor's user. It is theirs once it has taken a code.
 func (a *App) AddMyEmailAddress(ctx context.Context, v *Visitor, req *api.AddMyEmailAddress) (*api.BrowserEmail, error) {
+	if err := a.admitVisitor(ctx, v, a.Settings.Browsers.CreateLimit, "email_address"); err != nil {
+		return nil, err
+	}
 	s, now, err := a.self(ctx, v)
 	if err != nil {
 		return nil, err
@@ -69,16 +73,29 @@ func (a *App) AddMyEmailAddress(ctx context.Context, v *Visitor, req *api.AddMyE
 	return browserEmail(added, nil, now), nil
 }
 
-// DeleteMyEmailAddress deletes an address of the visitor's user, unless it is the one that names them.
+// DeleteMyEmailAddress deletes an address of the visitor's user, unless they could not sign in without it.
 func (a *App) DeleteMyEmailAddress(ctx context.Context, v *Visitor, req *api.EmailAddressRef) (*api.Deleted, error) {
-	s, _, err := a.self(ctx, v)
+	s, now, err := a.self(ctx, v)
 	if err != nil {
 		return nil, err
 	}
 	if err := a.isMine(ctx, s, req.EmailAddressID); err != nil {
 		return nil, err
 	}
-	return a.DeleteEmailAddress(ctx, req)
+	_, err = a.changeEmail(ctx, req.EmailAddressID, now, func(tx store.Conn, u *store.User, ids []store.Identifier, i *store.Identifier) error {
+		before := hasWayIn(*u, ids)
+		if err := deleteEmail(ctx, tx, u, ids, i.ID); err != nil {
+			return err
+		}
+		if before && !hasWayIn(*u, besides(ids, i.ID)) {
+			return lastWayIn()
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.Deleted{Object: "email_address", ID: req.EmailAddressID, Deleted: true}, nil
 }
 
 // isMine refuses addresses of other users, as if they did not exist.
@@ -104,6 +121,9 @@ func (a *App) PrepareMyEmailAddress(ctx context.Context, v *Visitor, req *api.Pr
 	}
 	var issued newCode
 	err = a.changeMyEmail(ctx, s, req.EmailAddressID, func(tx store.Conn, _ *store.User, i *store.Identifier) (_ *api.Error, err error) {
+		if err := limitMails(ctx, tx, s.UserID, now); err != nil {
+			return nil, err
+		}
 		issued, err = a.issueCode(ctx, tx, i.ID, signin.EmailCode, i.Value, now)
 		return nil, err
 	})
@@ -115,6 +135,17 @@ func (a *App) PrepareMyEmailAddress(ctx context.Context, v *Visitor, req *api.Pr
 		return nil, err
 	}
 	return view, a.sendCode(ctx, issued)
+}
+
+// limitMails bounds how many codes a user has mailed in an hour, to whichever addresses: strangers' mailboxes are not
+// theirs to fill.
+func limitMails(ctx context.Context, tx store.Conn, userID string, now time.Time) error {
+	start := now.Truncate(time.Hour)
+	ok, err := tx.Take(ctx, secret.HashKey("codes_of:"+userID), start, 1, codesPerHour)
+	if err == nil && !ok {
+		return tooSoon("too_many_requests", "You have had too many codes sent; try again later.", start.Add(time.Hour).Sub(now))
+	}
+	return err
 }
 
 // AttemptMyEmailAddress verifies an address of the visitor's user with its code.

@@ -77,6 +77,10 @@ func setPassword(u *store.User, d *password.Digest, now time.Time) {
 	u.PasswordHasher, u.PasswordDigest, u.PasswordUpdatedAt, u.PasswordCompromised = d.Hasher, d.Text, now, false
 }
 
+func clearPassword(u *store.User) {
+	u.PasswordHasher, u.PasswordDigest, u.PasswordUpdatedAt, u.PasswordCompromised = "", "", time.Time{}, false
+}
+
 // VerifyPassword tells whether a password is the user's. The backend asks, not a person who guesses: a wrong one does
 // not count towards a lockout.
 func (a *App) VerifyPassword(ctx context.Context, req *api.VerifyPassword) (*api.Verified, error) {
@@ -128,7 +132,7 @@ func (a *App) RemovePassword(ctx context.Context, req *api.RemovePassword) (*api
 		if u.PasswordDigest == "" {
 			return errUnchanged
 		}
-		u.PasswordHasher, u.PasswordDigest, u.PasswordUpdatedAt, u.PasswordCompromised = "", "", time.Time{}, false
+		clearPassword(u)
 		if !req.SignOutOfOtherSessions.Or(false) {
 			return nil
 		}

@@ -196,12 +196,7 @@ func (a *App) DeleteUser(ctx context.Context, req *api.UserRef) (*api.Deleted, e
 		if u, err = tx.UserForUpdate(ctx, req.UserID); err != nil {
 			return whenAbsent(err, userNotFound(req.UserID))
 		}
-		if err := signOut(ctx, tx, u.ID, session.ReasonUserDeleted, now); err != nil {
-			return err
-		}
-		return errors.Join(
-			tx.HideSessions(ctx, u.ID), tx.DeleteTickets(ctx, u.ID), tx.DeleteIdentifiers(ctx, u.ID), tx.DeleteUser(ctx, u.ID),
-		)
+		return deleteUser(ctx, tx, u.ID, session.ByBackend, now)
 	})
 	if err != nil {
 		return nil, err
@@ -209,12 +204,25 @@ func (a *App) DeleteUser(ctx context.Context, req *api.UserRef) (*api.Deleted, e
 	return &api.Deleted{Object: "user", ID: u.ID, Deleted: true, ExternalID: pointer(u.ExternalID)}, nil
 }
 
-// signOut ends all sessions of a user, in the transaction that changes the user.
-func signOut(ctx context.Context, tx store.Conn, userID string, reason session.Reason, now time.Time) error {
-	if _, err := tx.EndSessions(ctx, userID, "", session.Revoke, session.Ending{Reason: reason, By: session.ByBackend, At: now}); err != nil {
+// deleteUser deletes a user whose row has been taken. by is who does it.
+func deleteUser(ctx context.Context, tx store.Conn, id, by string, now time.Time) error {
+	if err := endSessions(ctx, tx, id, "", session.Ending{Reason: session.ReasonUserDeleted, By: by, At: now}); err != nil {
 		return err
 	}
-	return tx.ForgetUserSessions(ctx, userID, now)
+	return errors.Join(tx.HideSessions(ctx, id), tx.DeleteTickets(ctx, id), tx.DeleteIdentifiers(ctx, id), tx.DeleteUser(ctx, id))
+}
+
+// signOut ends all sessions of a user for the backend, in the transaction that changes the user.
+func signOut(ctx context.Context, tx store.Conn, userID string, reason session.Reason, now time.Time) error {
+	return endSessions(ctx, tx, userID, "", session.Ending{Reason: reason, By: session.ByBackend, At: now})
+}
+
+// endSessions ends all sessions of a user but the one to keep, in the transaction that changes the user.
+func endSessions(ctx context.Context, tx store.Conn, userID, keep string, end session.Ending) error {
+	if _, err := tx.EndSessions(ctx, userID, keep, session.Revoke, end); err != nil {
+		return err
+	}
+	return tx.ForgetUserSessions(ctx, userID, end.At)
 }
 
 // ListMemberships lists the organizations of a user, of which there are none here.

@@ -1,6 +1,10 @@
 package httpapi
 
-import "github.com/sojourn-auth/sojourn/internal/app"
+import (
+	"net/http"
+
+	"github.com/sojourn-auth/sojourn/internal/app"
+)
 
 // browserSessionRoutes are what visitors do with the sessions of their browser.
 func browserSessionRoutes(a *app.App) []FrontendRoute {
@@ -28,7 +32,7 @@ func meRoutes(a *app.App) []FrontendRoute {
 		wrapped(a, "PATCH /v1/me/metadata", a.MergeMyMetadata),
 		wrapped(a, "POST /v1/me/change_password", a.ChangePassword),
 		wrapped(a, "POST /v1/me/remove_password", a.RemoveMyPassword),
-		wrapped(a, "POST /v1/me/profile_image", a.SetMyImage),
+		unread(wrapped(a, "POST /v1/me/profile_image", a.SetMyImage)),
 		wrapped(a, "DELETE /v1/me/profile_image", a.SetMyImage),
 		wrapped(a, "GET /v1/me/organization_memberships", a.ListMyMemberships),
 
@@ -39,4 +43,14 @@ func meRoutes(a *app.App) []FrontendRoute {
 		wrapped(a, "POST /v1/me/email_addresses/{email_address_id}/prepare_verification", a.PrepareMyEmailAddress),
 		wrapped(a, "POST /v1/me/email_addresses/{email_address_id}/attempt_verification", a.AttemptMyEmailAddress),
 	}
+}
+
+// unread is a route that passes over the body of requests, which is of a type that nothing here reads.
+func unread(route FrontendRoute) FrontendRoute {
+	read := route.handler
+	route.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.NoBody
+		read.ServeHTTP(w, r)
+	})
+	return route
 }
