@@ -9,9 +9,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sojourn-auth/sojourn/internal/store/storetest"
 )
 
 // browsing is how an app's pages, the browser library in them and the server are put together. The scenarios of
@@ -47,17 +50,25 @@ func TestBrowsers(t *testing.T) {
 		clerkJS, mode, proxy string
 		files                []string
 	}{
-		"clerk-js 6, a live key, another port":       {"6", liveMode, "http://localhost", []string{"load", "life"}},
-		"clerk-js 5, a live key, behind the app":     {"5", liveMode, relative, []string{"load", "life"}},
-		"clerk-js 6, a test key, behind the app":     {"6", testMode, relative, []string{"load", "life", "clock"}},
-		"clerk-js 6, a dev browser, on another site": {"6", devBrowserMode, "http://127.0.0.1", []string{"load", "life"}},
-		"clerk-js 5, a dev browser, behind the app":  {"5", devBrowserMode, relative, []string{"load", "life"}},
+		"clerk-js 6, a live key, another port":       {"6", liveMode, "http://localhost", []string{"load", "life", "me"}},
+		"clerk-js 5, a live key, behind the app":     {"5", liveMode, relative, []string{"load", "life", "me"}},
+		"clerk-js 6, a test key, behind the app":     {"6", testMode, relative, []string{"load", "life", "me", "clock"}},
+		"clerk-js 6, a dev browser, on another site": {"6", devBrowserMode, "http://127.0.0.1", []string{"load", "life", "me"}},
+		"clerk-js 5, a dev browser, behind the app":  {"5", devBrowserMode, relative, []string{"load", "life", "me"}},
+		"components of @clerk/ui":                    {"6", liveMode, relative, []string{"components"}},
+		"components of clerk-js 5":                   {"5", testMode, relative, []string{"components"}},
+		"@clerk/react":                               {"6", testMode, relative, []string{"react"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			chromium := findChromium(t)
 			p := newPages(t)
-			b := p.serve(t, c.mode, c.proxy)
+			var settings []string
+			if slices.Contains(c.files, "react") {
+				p.build(t, "react.jsx")
+				settings = append(settings, addLibraries(t)) // @clerk/react looks for them behind its proxy URL
+			}
+			b := p.serve(t, c.mode, c.proxy, settings...)
 			b.Name, b.ClerkJS, b.Chromium = t.Name(), c.clerkJS, chromium
 			p.show(b)
 			b.run(t, c.files...)
@@ -70,6 +81,9 @@ func findChromium(t *testing.T) string {
 	t.Helper()
 	if os.Getenv("TEST_NO_BROWSER") != "" {
 		t.Skip("SKIPPED: TEST_NO_BROWSER is set, so nothing here was tried in a browser")
+	}
+	if storetest.Engine() != storetest.EngineSQLite {
+		t.Skip("browsers see nothing of the engine; the suite without TEST_ENGINE drives them")
 	}
 	if _, err := os.Stat(filepath.Join("browser", "node_modules", "playwright-core")); err != nil {
 		t.Fatal("the browser libraries are not installed: run scripts/test-deps")
@@ -156,23 +170,22 @@ func cookieSuffix(publishableKey string) string {
 
 // serve starts a server for the pages: in production for a live key, `sojourn dev` otherwise. proxy is where the pages
 // find it: a path of their own, or a URL that still lacks the port.
-func (p *pages) serve(t *testing.T, mode, proxy string) browsing {
+func (p *pages) serve(t *testing.T, mode, proxy string, settings ...string) browsing {
 	t.Helper()
 	b := browsing{Pages: p.origin, Mode: mode, ProxyURL: proxy}
 	var frontend string
 	if mode == liveMode {
 		post := startPost(t)
 		p.post = post
-		live := newProduction(t, emptyDatabase(t), "SOJOURN_ALLOWED_ORIGINS="+p.origin,
-			"SOJOURN_SIGN_IN_RATE_LIMIT=0", "SOJOURN_ATTEMPT_RATE_LIMIT=0", "SOJOURN_SMTP_URL=smtp://"+post.addr,
-			"SOJOURN_MAIL_FROM=no-reply@example.com")
+		settings = append(settings, "SOJOURN_ALLOWED_ORIGINS="+p.origin, "SOJOURN_SIGN_IN_RATE_LIMIT=0",
+			"SOJOURN_ATTEMPT_RATE_LIMIT=0", "SOJOURN_SMTP_URL=smtp://"+post.addr, "SOJOURN_MAIL_FROM=no-reply@example.com")
+		live := newProduction(t, emptyDatabase(t), settings...)
 		live.run(t, "migrate")
 		n := live.serve(t)
 		n.awaitReady(t)
 		frontend, b.BackendURL, b.SecretKey = n.frontend, n.backend, live.key
 		b.PublishableKey = "pk_live_" + base64.RawStdEncoding.EncodeToString([]byte("clerk.example.com$"))
 	} else {
-		var settings []string
 		if mode == devBrowserMode {
 			settings = append(settings, "SOJOURN_FRONTEND_URL=https://quiet-otter-7.clerk.accounts.dev")
 		}

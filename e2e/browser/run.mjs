@@ -11,7 +11,7 @@ async function run(name, scenario) {
   try {
     await scenario({ open: (options) => Visitor.open(browser, options) });
   } catch (e) {
-    error = e.stack ?? String(e);
+    error = [e.stack ?? String(e), ...Visitor.all.map((v) => `sent: ${v.traffic.all.join(', ')}`)].join('\n');
     for (const [i, page] of Visitor.all.flatMap((v) => v.context.pages()).entries()) {
       const file = `failed-${world.name}-${name}-${i}`.replace(/[^\w-]+/g, '-');
       await picture(page, file).then(() => { error += `\nscreenshot: ${file}.png, page: ${page.url()}`; }, () => {});

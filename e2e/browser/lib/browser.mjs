@@ -19,7 +19,7 @@ const ids = /\b(sess|sua|sia|idn|user|client)_[0-9A-Za-z]{20,}/g;
 /** What a client sends, as "METHOD /path" with the method that it means and without ids. */
 class Traffic {
   #seen = [];
-  total = 0;
+  all = [];
   foreign = [];
 
   see(request) {
@@ -28,12 +28,12 @@ class Traffic {
     if (!local.has(url.hostname)) this.foreign.push(request.url());
     const path = url.pathname.match(/\/v1(\/.*)$/)?.[1];
     if (!path || request.isNavigationRequest() || request.resourceType() === 'image') return;
-    this.total++;
     this.#seen.push({
       line: `${url.searchParams.get('_method') ?? request.method()} ${path.replace(/\/$/, '').replace(ids, '{id}')}`,
       body: Object.fromEntries(new URLSearchParams(request.postData() ?? '')),
       query: Object.fromEntries(url.searchParams),
     });
+    this.all.push(this.#seen.at(-1).line);
   }
 
   /** What was sent since the last take. */
@@ -157,7 +157,7 @@ export async function closeAll() {
   const problems = [];
   let requests = 0;
   for (const v of Visitor.all) {
-    requests += v.traffic.total;
+    requests += v.traffic.all.length;
     problems.push(...v.problems, ...v.traffic.foreign.map((url) => `left this machine: ${url}`));
     await v.context.close();
   }
