@@ -28,6 +28,7 @@ func Frontend(a *app.App) http.Handler {
 	for _, route := range FrontendRoutes(a) {
 		operations.Handle(route.Pattern, route.handler)
 	}
+	hosted(a, operations)
 	operations.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { fail(a, w, r, noSuchURL()) })
 
 	mux := http.NewServeMux()
