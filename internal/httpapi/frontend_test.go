@@ -25,6 +25,8 @@ type tab struct {
 	jar    *cookiejar.Jar
 	origin string
 	header map[string]string // of each request
+
+	unjudged bool // its answers are not held against Clerk's description
 }
 
 // newTab is a browser that has never been here.
@@ -99,7 +101,9 @@ func (b *tab) send(t testing.TB, method, path string, form url.Values) answer {
 		t.Fatal(err)
 	}
 	got := answer{request: request{method: method, path: path}, status: res.StatusCode, header: res.Header, body: body}
-	judgeFrontend(t, got)
+	if !b.unjudged {
+		judgeFrontend(t, got)
+	}
 	return got
 }
 

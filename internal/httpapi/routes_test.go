@@ -125,9 +125,9 @@ func (o operation) String() string { return o.method + " " + o.path }
 
 const operationsFile = "testdata/operations.txt"
 
-func readOperations(t *testing.T) (all []operation) {
+func readOperations(t *testing.T, file string) (all []operation) {
 	t.Helper()
-	content, err := os.ReadFile(operationsFile)
+	content, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,26 +152,32 @@ func TestOperationsAreClerks(t *testing.T) {
 	if d == nil {
 		t.Skipf("no Clerk OpenAPI file beside the repository (%s)", specFile("2026-05-12"))
 	}
+	compareOperations(t, operationsFile, "Backend", operationsOf(d.document, "/v1"))
+}
+
+// compareOperations compares a list of operations with Clerk's; updating it keeps its notes.
+func compareOperations(t *testing.T, file, name string, want []string) {
+	t.Helper()
 	notes := map[string]string{}
 	var listed []string
-	for _, o := range readOperations(t) {
+	for _, o := range readOperations(t, file) {
 		notes[o.String()] = o.note
 		listed = append(listed, o.String())
 	}
-	want := sorted(operationsOf(d.document, "/v1"))
+	want = sorted(want)
 	if *update {
 		var b strings.Builder
-		b.WriteString("# The operations of Clerk's Backend API 2026-05-12, and how ours differ: METHOD /path note\n")
+		fmt.Fprintf(&b, "# The operations of Clerk's %s API 2026-05-12, and how ours differ: METHOD /path note\n", name)
 		for _, o := range want {
 			b.WriteString(strings.TrimSpace(o+" "+notes[o]) + "\n")
 		}
-		if err := os.WriteFile(operationsFile, []byte(b.String()), 0o644); err != nil {
+		if err := os.WriteFile(file, []byte(b.String()), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
 	if diff := cmp.Diff(want, listed); diff != "" {
-		t.Errorf("Clerk's file (-) and %s (+) differ:\n%s", operationsFile, diff)
+		t.Errorf("Clerk's file (-) and %s (+) differ:\n%s", file, diff)
 	}
 }
 
@@ -185,7 +191,7 @@ func TestCompatibility(t *testing.T) {
 	for pattern := range routes() {
 		built[shape(pattern)] = pattern
 	}
-	operations := readOperations(t)
+	operations := readOperations(t, operationsFile)
 	page := page{}
 	for _, o := range operations {
 		pattern, ok := built[shape(o.String())]
@@ -202,7 +208,7 @@ func TestCompatibility(t *testing.T) {
 	if left := sorted(slices.Collect(maps.Values(built))); !slices.Equal(left, unlisted) {
 		t.Errorf("routes that Clerk's newest version does not have, and the page says nothing of: %v", left)
 	}
-	compare(t, filepath.Join("..", "..", "docs", "compatibility.md"), page.render(t, len(operations)))
+	compare(t, filepath.Join("..", "..", "docs", "compatibility.md"), page.render(t, "testdata/compatibility.md", len(operations)))
 }
 
 var parameter = regexp.MustCompile(`\{[^}]*\}`)
@@ -225,7 +231,8 @@ func (p *page) add(o operation, built bool) {
 	if p.rows == nil {
 		p.rows, p.built = map[string][]string{}, map[string]int{}
 	}
-	section := strings.Split(o.path, "/")[2]
+	parts := strings.Split(o.path, "/")
+	section := parts[min(2, len(parts)-1)]
 	if !slices.Contains(p.sections, section) {
 		p.sections = append(p.sections, section)
 	}
@@ -238,9 +245,9 @@ func (p *page) add(o operation, built bool) {
 	p.rows[section] = append(p.rows[section], fmt.Sprintf("| `%s` | %s | %s |", o, mark, o.note))
 }
 
-func (p *page) render(t *testing.T, all int) []byte {
+func (p *page) render(t *testing.T, file string, all int) []byte {
 	t.Helper()
-	template, err := os.ReadFile("testdata/compatibility.md")
+	template, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
