@@ -155,14 +155,14 @@ func TestRefreshesAtOnce(t *testing.T) {
 	r.refused(t, r.token, "refresh_token_not_found")
 }
 
-// TestRevokeBeatsRefresh: once a revoke is acknowledged, no refresh and no handshake that begins after it has a token.
+// TestRevokeBeatsRefresh: once a revoke is acknowledged, no refresh that begins after it has a token.
 func TestRevokeBeatsRefresh(t *testing.T) {
 	r := newRefreshable(t)
 	var wg sync.WaitGroup
 	acknowledged := make(chan struct{})
 	for range 4 {
 		wg.Go(func() {
-			for round := 0; ; round++ {
+			for {
 				var after bool
 				select {
 				case <-acknowledged:
