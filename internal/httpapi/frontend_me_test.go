@@ -38,6 +38,9 @@ func TestProfile(t *testing.T) {
 	refused(t, b, mine("?_method=PATCH", id), form("first_name", strings.Repeat("x", 300)), 422, "form_param_max_length_exceeded")
 	refused(t, b, mine("/metadata?_method=PATCH", id), form("unsafe_metadata", `[]`), 422, "form_param_format_invalid")
 	refused(t, b, mine("/profile_image", id), nil, 403, "feature_not_enabled")
+	b.header = map[string]string{"Content-Type": "multipart/form-data; boundary=x"} // of a picture, as large as it may be
+	refused(t, b, mine("/profile_image", id), form("file", strings.Repeat("x", 1<<20)), 403, "feature_not_enabled")
+	b.header = nil
 	if read := ok[api.Wrapped[api.BrowserUser]](t, b.send(t, http.MethodGet, mine("", id), nil)); read.Response.ID != got.ID || read.Client == nil {
 		t.Errorf("GET /v1/me: %+v", read.Response)
 	}
