@@ -63,7 +63,7 @@ func (a *App) ticketPage(ctx context.Context, asked string) (*url.URL, error) {
 	if asked != "" {
 		return a.allowedRedirect(ctx, asked)
 	}
-	return url.Parse(a.Settings.Browsers.page("sign-in"))
+	return url.Parse(a.HostedPage(SignInPage))
 }
 
 // CheckProxy tells the operator of an app whether its proxy leads here, and whose address arrives.

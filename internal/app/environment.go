@@ -61,21 +61,20 @@ func (a *App) partID(prefix string) string {
 }
 
 func (a *App) displayConfig(settings instanceSettings) api.DisplayConfig {
-	page := a.Settings.Browsers.page
-	home := page("")
+	home := a.Settings.Browsers.home()
 	return api.DisplayConfig{
 		Object: "display_config", ID: a.partID("display_config_"),
 		InstanceEnvironmentType: a.Settings.Environment, ApplicationName: a.Settings.Browsers.ApplicationName,
 		Theme: theme(), PreferredSignInStrategy: string(signin.Password), SupportEmail: settings.SupportEmail,
-		HomeURL: home, SignInURL: page("sign-in"), SignUpURL: page("sign-up"), UserProfileURL: page("user-profile"),
+		HomeURL: home, SignInURL: a.HostedPage(SignInPage), SignUpURL: a.HostedPage(SignUpPage), UserProfileURL: a.HostedPage(UserPage),
 		AfterSignInURL: home, AfterSignUpURL: home, AfterSignOutOneURL: home, AfterSignOutAllURL: home, AfterSwitchSessionURL: home,
 		CaptchaOAuthBypass: []string{},
 	}
 }
 
-// page is where a page of the application probably is; applications say better. Without a home it is a path alone,
-// which means the origin of whatever page asks.
-func (b Browsers) page(name string) string { return strings.TrimSuffix(b.HomeURL, "/") + "/" + name }
+// home is where people go when nobody says where; applications say better. Without one it is a path alone, which means
+// the origin of whatever page asks.
+func (b Browsers) home() string { return strings.TrimSuffix(b.HomeURL, "/") + "/" }
 
 // theme is the look of components that the application does not style.
 func theme() api.Theme {

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"net/netip"
 	"net/url"
 	"strings"
 )
@@ -17,9 +18,11 @@ const (
 // are: browsers take the numbers of this machine for another site, and keep its cookies apart.
 func (a *App) HostedPage(name string) string {
 	base := strings.TrimSuffix(a.Settings.Issuer, "/")
-	if u, err := url.Parse(base); err == nil && a.Settings.Development() && isLoopback(u.Hostname()) {
-		u.Host = strings.TrimSuffix("localhost:"+u.Port(), ":")
-		base = u.String()
+	if u, err := url.Parse(base); err == nil && a.Settings.Development() {
+		if addr, err := netip.ParseAddr(u.Hostname()); err == nil && addr.IsLoopback() {
+			u.Host = strings.TrimSuffix("localhost:"+u.Port(), ":")
+			base = u.String()
+		}
 	}
 	return base + "/" + name
 }

@@ -122,7 +122,7 @@ func TestTicketsLead(t *testing.T) {
 		status int
 		want   string // Location, or the error's code
 	}{
-		"to the sign-in page": {"?ticket=" + ticket, 303, "https://app.sojourn.test/sign-in?__clerk_ticket=" + ticket},
+		"to the sign-in page": {"?ticket=" + ticket, 303, "https://clerk.sojourn.test/sign-in?__clerk_ticket=" + ticket},
 		"to a page":           {"?ticket=" + ticket + "&redirect_url=https%3A%2F%2Fapp.sojourn.test%2Fx%3Fa%3D1", 303, "https://app.sojourn.test/x?a=1&__clerk_ticket=" + ticket},
 		"in place of another": {"?ticket=" + ticket + "&redirect_url=https%3A%2F%2Fapp.sojourn.test%2F%3F__clerk_ticket%3Dx%26a", 303, "https://app.sojourn.test/?a&__clerk_ticket=" + ticket},
 		"no ticket":           {"", 422, "form_param_missing"},

@@ -1,0 +1,37 @@
+package app
+
+import "testing"
+
+func TestHostedPage(t *testing.T) {
+	for _, c := range []struct{ environment, issuer, want string }{
+		{Production, "https://clerk.example.com", "https://clerk.example.com/sign-in"},
+		{Development, "https://clerk.example.com/", "https://clerk.example.com/sign-in"},
+		{Development, "http://127.0.0.1:4001", "http://localhost:4001/sign-in"},
+		{Development, "http://[::1]:4001", "http://localhost:4001/sign-in"},
+		{Development, "http://127.0.0.1", "http://localhost/sign-in"},
+		{Production, "http://127.0.0.1:4001", "http://127.0.0.1:4001/sign-in"},
+		{Development, "http://clerk.localhost:4001", "http://clerk.localhost:4001/sign-in"},
+	} {
+		a := &App{Settings: Settings{Environment: c.environment, Issuer: c.issuer}}
+		if got := a.HostedPage(SignInPage); got != c.want {
+			t.Errorf("%s of %s: %s, want %s", c.issuer, c.environment, got, c.want)
+		}
+	}
+}
+
+func TestDestination(t *testing.T) {
+	const devBrowsers, cookies = "pk_test_c29qb3Vybi50ZXN0LmNsZXJrLmFjY291bnRzLmRldiQ", "pk_live_Y2xlcmsuZXhhbXBsZS5jb20k"
+	for _, c := range []struct{ key, home, page, want string }{
+		{cookies, "", "", ""},
+		{cookies, "https://home.example.com", "", "https://home.example.com"},
+		{cookies, "https://home.example.com", "https://app.example.com/a?b", "https://app.example.com/a?b"},
+		{devBrowsers, "", "", ""},
+		{devBrowsers, "", "https://app.example.com/a?b#c", "https://app.example.com/a?b&__clerk_db_jwt=dvb_1#c"},
+		{devBrowsers, "", "https://app.example.com/?__clerk_db_jwt=dvb_2", "https://app.example.com/?__clerk_db_jwt=dvb_1"},
+	} {
+		a := &App{Settings: Settings{Browsers: Browsers{PublishableKey: c.key, HomeURL: c.home}}}
+		if got := a.Destination(&Visitor{DevBrowser: "dvb_1"}, c.page); got != c.want {
+			t.Errorf("%q, %q: %q, want %q", c.home, c.page, got, c.want)
+		}
+	}
+}
