@@ -22,7 +22,9 @@ import (
 // door is an instance that people sign up to and in to.
 type door struct {
 	*App
-	passed atomic.Int64 // milliseconds since usersStart
+	passed   atomic.Int64 // milliseconds since usersStart
+	onSQLite bool
+	userID   string
 }
 
 const (
