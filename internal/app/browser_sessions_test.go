@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -43,6 +42,19 @@ func secondNode(t *testing.T, a *App, databaseURL string) *App {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// passing makes a user for a part of a test, who is gone when it ends: making an instance takes a second, so parts share
+// one.
+func passing(t *testing.T, a *App, request string) *api.User {
+	t.Helper()
+	u := createUser(t, a, request)
+	t.Cleanup(func() {
+		if _, err := a.DeleteUser(context.Background(), &api.UserRef{UserID: u.ID}); err != nil && told(err) != "404 resource_not_found" {
+			t.Error(err)
+		}
+	})
+	return u
 }
 
 // page is a page in a browser: what it brings along with each request.
@@ -156,12 +168,9 @@ func TestPagesGetNoTokenAfterAnEnd(t *testing.T) {
 	storetest.EachEngine(t, func(t *testing.T, databaseURL string) {
 		a, _ := browsersApp(t, databaseURL)
 		nodes := []*App{a, secondNode(t, a, databaseURL)}
-		n := 0
 		for name, end := range ends {
-			n++
-			email := fmt.Sprintf("maria%d@example.com", n)
 			t.Run(name, func(t *testing.T) {
-				userID := createUser(t, a, `{"email_address":["`+email+`"],"password_digest":"0cc175b9c0f1b6a831c399e269772661","password_hasher":"md5"}`).ID
+				userID := passing(t, a, maria).ID
 				p, other := newPage(t, a, userID), newPage(t, a, userID)
 				checkNoTokenAfter(t, nodes, p, func(ctx context.Context) error { return end(ctx, a, p, other, userID) })
 				if c := p.client(t, a); len(c.Sessions) != 0 || c.LastActiveSessionID != nil {
@@ -253,10 +262,10 @@ func TestTabsShareASignature(t *testing.T) {
 // TestClientsMoveWithTheirSessions: what ends a session moves its client's updated_at, even in a moment in which it has
 // moved already and when another session was used last there; a touch never does.
 func TestClientsMoveWithTheirSessions(t *testing.T) {
+	a, advance := browsersApp(t, storetest.Fresh(t))
 	for name, end := range ends {
 		t.Run(name, func(t *testing.T) {
-			a, advance := browsersApp(t, storetest.Fresh(t))
-			userID, bob := createUser(t, a, maria).ID, createUser(t, a, `{}`).ID
+			userID, bob := passing(t, a, maria).ID, passing(t, a, `{}`).ID
 			p, other := newPage(t, a, userID), newPage(t, a, userID)
 			shared := &page{cookie: p.cookie}
 			bobs := shared.signIn(t, a, bob)
@@ -295,6 +304,7 @@ func TestClientsMoveWithTheirSessions(t *testing.T) {
 
 // TestSigningOutFallsBack: the last active place goes to a session that is left, whoever ends the one in it.
 func TestSigningOutFallsBack(t *testing.T) {
+	a, _ := browsersApp(t, storetest.Fresh(t))
 	for name, end := range map[string]func(a *App, v *Visitor, ref *api.SessionRef) error{
 		"end": func(a *App, v *Visitor, ref *api.SessionRef) error {
 			_, err := a.EndBrowserSession(t.Context(), v, ref)
@@ -314,8 +324,7 @@ func TestSigningOutFallsBack(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a, _ := browsersApp(t, storetest.Fresh(t))
-			userID, bob := createUser(t, a, maria).ID, createUser(t, a, `{}`).ID
+			userID, bob := passing(t, a, maria).ID, passing(t, a, `{}`).ID
 			p := &page{}
 			left := p.signIn(t, a, bob)
 			p.signIn(t, a, userID)

@@ -59,6 +59,7 @@ func passwords(current, next string, others bool) *api.ChangePassword {
 
 func TestChangePassword(t *testing.T) {
 	const fresh = "correct horse"
+	a, _ := browsersApp(t, storetest.Fresh(t))
 	for name, c := range map[string]struct {
 		user string
 		req  *api.ChangePassword
@@ -77,10 +78,9 @@ func TestChangePassword(t *testing.T) {
 		"no matter what is current": {`{"email_address":["maria@example.com"]}`, passwords("whatever", fresh, true), nil, "", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a, _ := browsersApp(t, storetest.Fresh(t))
 			box := &postbox{}
 			a.Mail = box
-			userID := createUser(t, a, c.user).ID
+			userID := passing(t, a, c.user).ID
 			newPage(t, a, userID)
 			activeSessions(t, a, userID, 1)
 			p := &page{}
@@ -219,6 +219,8 @@ func TestAWayInRemains(t *testing.T) {
 		digest     = `"password_digest":"0cc175b9c0f1b6a831c399e269772661","password_hasher":"md5"`
 		unverified = `"email_address_identification_status":["reserved"]`
 	)
+	a, _ := browsersApp(t, storetest.Fresh(t))
+	a.Settings.Browsers.PasswordOptional = true
 	type op func(a *App, p *page, u *api.User) error
 	removePassword := func(a *App, p *page, _ *api.User) error {
 		_, err := a.RemoveMyPassword(t.Context(), p.visitor(), &api.RemoveMyPassword{CurrentPassword: api.Set("a")})
@@ -251,9 +253,7 @@ func TestAWayInRemains(t *testing.T) {
 		"an address that was no way in":         {`{"email_address":["a@b.test","c@b.test"],"email_address_identification_status":["reserved","reserved"]}`, removeEmail, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a, _ := browsersApp(t, storetest.Fresh(t))
-			a.Settings.Browsers.PasswordOptional = true
-			u := createUser(t, a, c.user)
+			u := passing(t, a, c.user)
 			p := newPage(t, a, u.ID)
 			before := jsonOf(t, getUser(t, a, u.ID))
 			expect(t, name, c.do(a, p, u), c.want)
@@ -337,7 +337,7 @@ func TestDeletingOneself(t *testing.T) {
 	createUser(t, a, maria) // the address is free again
 }
 
-// verifyAddress adds an address to the user of a page, and mails it a code.
+// addAddress adds an address to the user of a page, and mails it a code.
 func addAddress(t *testing.T, a *App, p *page, address string) (id string) {
 	t.Helper()
 	added, err := a.AddMyEmailAddress(t.Context(), p.visitor(), &api.AddMyEmailAddress{EmailAddress: api.Set(address)})
