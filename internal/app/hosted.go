@@ -15,8 +15,12 @@ const (
 )
 
 // HostedPage is the URL of a page that the server hosts. In development it is on localhost, where the pages of apps
-// are: browsers take the numbers of this machine for another site, and keep its cookies apart.
+// are: browsers take the numbers of this machine for another site, and keep its cookies apart. Where browsers name
+// themselves nobody reaches the host of the publishable key, and it is a page of the app.
 func (a *App) HostedPage(name string) string {
+	if a.DevBrowsers() {
+		return a.Settings.Browsers.home() + name
+	}
 	base := strings.TrimSuffix(a.Settings.Issuer, "/")
 	if u, err := url.Parse(base); err == nil && a.Settings.Development() {
 		if addr, err := netip.ParseAddr(u.Hostname()); err == nil && addr.IsLoopback() {

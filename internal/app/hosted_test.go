@@ -2,6 +2,8 @@ package app
 
 import "testing"
 
+const devBrowsers = "pk_test_c29qb3Vybi50ZXN0LmNsZXJrLmFjY291bnRzLmRldiQ"
+
 func TestHostedPage(t *testing.T) {
 	for _, c := range []struct{ environment, issuer, want string }{
 		{Production, "https://clerk.example.com", "https://clerk.example.com/sign-in"},
@@ -17,10 +19,14 @@ func TestHostedPage(t *testing.T) {
 			t.Errorf("%s of %s: %s, want %s", c.issuer, c.environment, got, c.want)
 		}
 	}
+	a := &App{Settings: Settings{Issuer: "https://x.clerk.accounts.dev", Browsers: Browsers{PublishableKey: devBrowsers}}}
+	if got := a.HostedPage(UserPage); got != "/user" {
+		t.Errorf("where browsers name themselves: %s", got)
+	}
 }
 
 func TestDestination(t *testing.T) {
-	const devBrowsers, cookies = "pk_test_c29qb3Vybi50ZXN0LmNsZXJrLmFjY291bnRzLmRldiQ", "pk_live_Y2xlcmsuZXhhbXBsZS5jb20k"
+	const cookies = "pk_live_Y2xlcmsuZXhhbXBsZS5jb20k"
 	for _, c := range []struct{ key, home, page, want string }{
 		{cookies, "", "", ""},
 		{cookies, "https://home.example.com", "", "https://home.example.com"},

@@ -142,11 +142,12 @@ func (s *stop) read() error {
 	return nil
 }
 
-// devBrowserCookie keeps the dev browser of these pages. Apps keep theirs by scripts; here are none.
-func (s *stop) devBrowserCookie() string { return "__sojourn_dev_browser_" + s.a.CookieSuffix() }
+// devBrowserCookie keeps the dev browser of these pages. It is the one of the browser library, so that forms and
+// components, and apps on other ports of this host, are one browser.
+func (s *stop) devBrowserCookie() string { return "__clerk_db_jwt_" + s.a.CookieSuffix() }
 
-// nameDevBrowser lets a browser of a development instance name itself by a cookie of this host. A page that sends a
-// visitor here names it in the query, so that app and hosted pages are one browser.
+// nameDevBrowser lets a browser of a development instance name itself by a cookie: forms have no scripts that could put
+// the name into each request. An app on another host names its browser in the query.
 func (s *stop) nameDevBrowser() error {
 	if !s.a.DevBrowsers() {
 		return nil
@@ -163,9 +164,9 @@ func (s *stop) nameDevBrowser() error {
 			return err
 		}
 	}
-	http.SetCookie(s.w, &http.Cookie{ //nolint:gosec // Secure wherever there is TLS; in development there is none
+	http.SetCookie(s.w, &http.Cookie{ //nolint:gosec // the browser library reads and writes it, and keeps no other secret
 		Name: s.devBrowserCookie(), Value: s.v.DevBrowser, Path: "/", MaxAge: cookieMaxAge,
-		HttpOnly: true, Secure: infoOf(s.r).secure, SameSite: http.SameSiteLaxMode,
+		Secure: infoOf(s.r).secure, SameSite: http.SameSiteLaxMode,
 	})
 	if named != "" && s.r.Method == http.MethodGet { // it has no business in the address bar
 		return s.goTo(s.here())
@@ -177,9 +178,6 @@ func (s *stop) nameDevBrowser() error {
 func (s *stop) here() string {
 	query := s.r.URL.Query()
 	query.Del("__clerk_db_jwt")
-	if s.asked == "" && s.client != nil || s.r.Method != http.MethodGet {
-		query.Del("redirect_url")
-	}
 	if asked, err := s.a.AllowedPage(s.r.Context(), query.Get("redirect_url")); err != nil || asked == "" {
 		query.Del("redirect_url")
 	}
@@ -207,6 +205,15 @@ func (s *stop) link(page string, more ...string) string {
 		query.Set(more[i], more[i+1])
 	}
 	return pathWith("/"+page, query)
+}
+
+// self is the URL of a hosted page under the name by which the browser reaches it.
+func (s *stop) self(page string) string {
+	info, scheme := infoOf(s.r), "http"
+	if info.secure {
+		scheme = "https"
+	}
+	return scheme + "://" + info.host + "/" + page
 }
 
 // destination is where the browser goes when all is done; "" when nobody says where.

@@ -136,7 +136,7 @@ func TestHostedLife(t *testing.T) {
 	if p.at != "/sign-in" || p.cookie(t, "__client_uat") != "0" {
 		t.Errorf("after signing out: %s, __client_uat=%s", p.at, p.cookie(t, "__client_uat"))
 	}
-	if p.visit(t, "/user"); !strings.HasPrefix(p.at, "/sign-in?") {
+	if p.visit(t, "/user"); p.at != "/sign-in?redirect_url="+url.QueryEscape(p.server.URL+"/user") {
 		t.Errorf("/user leads a stranger to %s", p.at)
 	}
 
@@ -315,12 +315,12 @@ func TestHostedTicket(t *testing.T) {
 	w.newPerson(t).signUpHere(t, testEmail).visit(t, "/sign-in?__clerk_ticket="+newTicket(t, w)).sees(t, testEmail+" is signed in here now").press(t, "ticket").sees(t, "Other accounts")
 }
 
-// TestHostedDevBrowser: with a key by which browsers name themselves, the pages keep the name in a cookie of their own,
+// TestHostedDevBrowser: with a key by which browsers name themselves, the pages keep the name in the cookie of the browser library,
 // and tell it to the page they send people to.
 func TestHostedDevBrowser(t *testing.T) {
 	w := serve(t, func(w *world) { w.app.Settings.Browsers.PublishableKey = devKey })
 	p := w.newPerson(t).visit(t, "/sign-up?redirect_url="+url.QueryEscape("http://localhost:3000/in?a=b"))
-	named := p.cookie(t, "__sojourn_dev_browser")
+	named := p.cookie(t, "__clerk_db_jwt_")
 	if !strings.HasPrefix(named, "dvb_") {
 		t.Fatalf("the browser has the name %q", named)
 	}
@@ -332,15 +332,15 @@ func TestHostedDevBrowser(t *testing.T) {
 
 	app := w.newPerson(t) // whose app has named the browser already
 	own := ok[api.DevBrowser](t, app.send(t, http.MethodPost, "/v1/dev_browser", nil)).ID
-	if app.visit(t, "/sign-in?__clerk_db_jwt="+own); app.at != "/sign-in" || app.cookie(t, "__sojourn_dev_browser") != own {
-		t.Errorf("%s, and the browser is %q", app.at, app.cookie(t, "__sojourn_dev_browser"))
+	if app.visit(t, "/sign-in?__clerk_db_jwt="+own); app.at != "/sign-in" || app.cookie(t, "__clerk_db_jwt_") != own {
+		t.Errorf("%s, and the browser is %q", app.at, app.cookie(t, "__clerk_db_jwt_"))
 	}
 	app.press(t, "password", "identifier", testEmail, "password", goodPassword).sees(t, "Your account")
 	client := ok[api.Wrapped[*api.BrowserClient]](t, app.send(t, http.MethodGet, "/v1/client?__clerk_db_jwt="+own, nil)).Response
 	if client == nil || len(client.Sessions) != 1 {
 		t.Errorf("the app does not see who signed in: %+v", client)
 	}
-	if app.visit(t, "/user?__clerk_db_jwt=dvb_of_nobody"); app.cookie(t, "__sojourn_dev_browser") == "dvb_of_nobody" {
+	if app.visit(t, "/user?__clerk_db_jwt=dvb_of_nobody"); app.cookie(t, "__clerk_db_jwt_") == "dvb_of_nobody" {
 		t.Error("a name that nobody gave is taken")
 	}
 }
@@ -410,7 +410,7 @@ func TestHostedBadInput(t *testing.T) {
 	if got := p.send(t, http.MethodDelete, "/sign-in", nil); got.status != http.StatusNotFound {
 		t.Errorf("DELETE: %s", got)
 	}
-	p.header = map[string]string{"Cookie": "__sojourn_dev_browser=x; __client=garbage"}
+	p.header = map[string]string{"Cookie": "__clerk_db_jwt=x; __client=garbage"}
 	p.visit(t, "/sign-in").sees(t, "I forgot my password")
 }
 

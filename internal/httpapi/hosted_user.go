@@ -35,7 +35,7 @@ type otherSight struct{ SessionID, Name string }
 // showUser shows people their account, if they are signed in.
 func (s *stop) showUser() error {
 	if !s.signedIn() {
-		return s.goTo(s.link(app.SignInPage, "redirect_url", s.a.HostedPage(app.UserPage)))
+		return s.goTo(s.link(app.SignInPage, "redirect_url", s.self(app.UserPage)))
 	}
 	if !s.form.Has("plain") && s.components() != nil {
 		return s.showComponents("Your account")
@@ -103,7 +103,7 @@ func joined(by string, parts ...*string) string {
 // changeUser does what the buttons of the user page say.
 func (s *stop) changeUser() error {
 	if !s.signedIn() {
-		return s.goTo(s.link(app.SignInPage, "redirect_url", s.a.HostedPage(app.UserPage)))
+		return s.goTo(s.link(app.SignInPage, "redirect_url", s.self(app.UserPage)))
 	}
 	ctx, target := s.r.Context(), api.SessionRef{SessionID: s.form.Get("session_id")}
 	s.v.SessionID = s.session().ID
