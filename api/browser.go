@@ -165,7 +165,6 @@ type AttemptFirstFactor struct {
 	Strategy Field[string] `json:"strategy,omitzero"`
 	Password Field[string] `json:"password,omitzero"`
 	Code     Field[string] `json:"code,omitzero"`
-	Ticket   Field[string] `json:"ticket,omitzero"`
 }
 
 // ResetPassword chooses a new password after a code was right.

@@ -120,7 +120,7 @@ func (a *App) endAll(ctx context.Context, v *Visitor, then func(*browser)) error
 
 // ListActiveSessions lists the live sessions of the visitor's user on all devices, newest first.
 func (a *App) ListActiveSessions(ctx context.Context, v *Visitor, _ *api.None) ([]api.SessionWithActivity, error) {
-	s, now, err := a.actor(ctx, v)
+	s, now, err := a.onBehalf(ctx, v)
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +142,7 @@ const maxActiveSessions = 500
 
 // RevokeOwnSession ends a session of the visitor's user on any device. One that has ended already stays as it is.
 func (a *App) RevokeOwnSession(ctx context.Context, v *Visitor, req *api.SessionRef) (*api.BrowserSession, error) {
-	own, _, err := a.actor(ctx, v)
+	own, _, err := a.onBehalf(ctx, v)
 	if err != nil {
 		return nil, err
 	}

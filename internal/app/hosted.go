@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"net/netip"
 	"net/url"
 	"strings"
 )
@@ -14,21 +13,14 @@ const (
 	UserPage   = "user"
 )
 
-// HostedPage is the URL of a page that the server hosts. In development it is on localhost, where the pages of apps
-// are: browsers take the numbers of this machine for another site, and keep its cookies apart. Where browsers name
-// themselves nobody reaches the host of the publishable key, and it is a page of the app.
+// HostedPage is the URL of a page that the server hosts, for the components of apps. With a key for development it is a
+// page of the app instead: there components refuse to lead to another origin unless the browser names itself, and where
+// it does, nobody reaches the host that the key names.
 func (a *App) HostedPage(name string) string {
-	if a.DevBrowsers() {
+	if a.TestKey() {
 		return a.Settings.Browsers.home() + name
 	}
-	base := strings.TrimSuffix(a.Settings.Issuer, "/")
-	if u, err := url.Parse(base); err == nil && a.Settings.Development() {
-		if addr, err := netip.ParseAddr(u.Hostname()); err == nil && addr.IsLoopback() {
-			u.Host = strings.TrimSuffix("localhost:"+u.Port(), ":")
-			base = u.String()
-		}
-	}
-	return base + "/" + name
+	return strings.TrimSuffix(a.Settings.Issuer, "/") + "/" + name
 }
 
 // AllowedPage is a URL to which a visitor may be sent, as this server reads it; "" when it is none.

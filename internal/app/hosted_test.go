@@ -5,23 +5,18 @@ import "testing"
 const devBrowsers = "pk_test_c29qb3Vybi50ZXN0LmNsZXJrLmFjY291bnRzLmRldiQ"
 
 func TestHostedPage(t *testing.T) {
-	for _, c := range []struct{ environment, issuer, want string }{
-		{Production, "https://clerk.example.com", "https://clerk.example.com/sign-in"},
-		{Development, "https://clerk.example.com/", "https://clerk.example.com/sign-in"},
-		{Development, "http://127.0.0.1:4001", "http://localhost:4001/sign-in"},
-		{Development, "http://[::1]:4001", "http://localhost:4001/sign-in"},
-		{Development, "http://127.0.0.1", "http://localhost/sign-in"},
-		{Production, "http://127.0.0.1:4001", "http://127.0.0.1:4001/sign-in"},
-		{Development, "http://clerk.localhost:4001", "http://clerk.localhost:4001/sign-in"},
+	const live, test = "pk_live_Y2xlcmsuZXhhbXBsZS5jb20k", "pk_test_MTI3LjAuMC4xOjQwMDEk"
+	for _, c := range []struct{ key, issuer, home, want string }{
+		{live, "https://clerk.example.com", "", "https://clerk.example.com/sign-in"},
+		{live, "https://clerk.example.com/", "https://app.example.com", "https://clerk.example.com/sign-in"},
+		{test, "http://127.0.0.1:4001", "", "/sign-in"},
+		{test, "http://127.0.0.1:4001", "http://localhost:3000/app/", "http://localhost:3000/app/sign-in"},
+		{devBrowsers, "https://x.clerk.accounts.dev", "", "/sign-in"},
 	} {
-		a := &App{Settings: Settings{Environment: c.environment, Issuer: c.issuer}}
+		a := &App{Settings: Settings{Issuer: c.issuer, Browsers: Browsers{PublishableKey: c.key, HomeURL: c.home}}}
 		if got := a.HostedPage(SignInPage); got != c.want {
-			t.Errorf("%s of %s: %s, want %s", c.issuer, c.environment, got, c.want)
+			t.Errorf("%s of %s: %s, want %s", c.issuer, c.key, got, c.want)
 		}
-	}
-	a := &App{Settings: Settings{Issuer: "https://x.clerk.accounts.dev", Browsers: Browsers{PublishableKey: devBrowsers}}}
-	if got := a.HostedPage(UserPage); got != "/user" {
-		t.Errorf("where browsers name themselves: %s", got)
 	}
 }
 

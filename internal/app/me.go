@@ -12,7 +12,7 @@ import (
 
 // GetMe shows a visitor the user of their session.
 func (a *App) GetMe(ctx context.Context, v *Visitor, _ *api.None) (*api.BrowserUser, error) {
-	s, now, err := a.actor(ctx, v)
+	s, now, err := a.onBehalf(ctx, v)
 	if err != nil {
 		return nil, err
 	}
@@ -29,7 +29,7 @@ func (a *App) me(ctx context.Context, userID string, now time.Time) (*api.Browse
 
 // self is the session of a user who changes what only they may change: nobody who impersonates them.
 func (a *App) self(ctx context.Context, v *Visitor) (session.Session, time.Time, error) {
-	s, now, err := a.actor(ctx, v)
+	s, now, err := a.onBehalf(ctx, v)
 	if err == nil && s.Actor != nil {
 		err = fail(403, "authorization_invalid", "Not allowed", "Who impersonates a user cannot do this.")
 	}
@@ -50,7 +50,7 @@ func (a *App) changeMe(ctx context.Context, s session.Session, now time.Time, ap
 
 // UpdateMe changes the profile of a visitor's user.
 func (a *App) UpdateMe(ctx context.Context, v *Visitor, req *api.UpdateMe) (*api.BrowserUser, error) {
-	s, now, err := a.actor(ctx, v)
+	s, now, err := a.onBehalf(ctx, v)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +82,7 @@ func (a *App) UpdateMe(ctx context.Context, v *Visitor, req *api.UpdateMe) (*api
 
 // MergeMyMetadata merges into the metadata that users keep for themselves.
 func (a *App) MergeMyMetadata(ctx context.Context, v *Visitor, req *api.MergeMyMetadata) (*api.BrowserUser, error) {
-	s, now, err := a.actor(ctx, v)
+	s, now, err := a.onBehalf(ctx, v)
 	if err != nil {
 		return nil, err
 	}
@@ -232,7 +232,6 @@ func (a *App) knowsPassword(ctx context.Context, s session.Session, current api.
 	if plain == "" {
 		return u, missing("current_password")
 	}
-	u.PasswordCompromised = false // changing it is what such a password is still good for
 	if _, err := a.checkPassword(ctx, signer{user: &u}, plain); err != nil {
 		return u, placed("current_password", err)
 	}
@@ -246,13 +245,13 @@ func signOutOfOthers(ctx context.Context, tx store.Conn, userID, keep string, no
 
 // ListMyMemberships lists the organizations of the visitor's user, of which there are none here.
 func (a *App) ListMyMemberships(ctx context.Context, v *Visitor, _ *api.None) (*api.Memberships, error) {
-	_, _, err := a.actor(ctx, v)
+	_, _, err := a.onBehalf(ctx, v)
 	return &api.Memberships{Data: []json.RawMessage{}}, err
 }
 
 // SetMyImage refuses pictures: this server stores none.
 func (a *App) SetMyImage(ctx context.Context, v *Visitor, _ *api.None) (*api.None, error) {
-	if _, _, err := a.actor(ctx, v); err != nil {
+	if _, _, err := a.onBehalf(ctx, v); err != nil {
 		return nil, err
 	}
 	return nil, featureOff("file")

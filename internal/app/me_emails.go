@@ -14,7 +14,7 @@ import (
 
 // ListMyEmailAddresses lists the addresses of the visitor's user.
 func (a *App) ListMyEmailAddresses(ctx context.Context, v *Visitor, _ *api.None) ([]api.BrowserEmail, error) {
-	s, now, err := a.actor(ctx, v)
+	s, now, err := a.onBehalf(ctx, v)
 	if err != nil {
 		return nil, err
 	}
@@ -27,7 +27,7 @@ func (a *App) ListMyEmailAddresses(ctx context.Context, v *Visitor, _ *api.None)
 
 // GetMyEmailAddress shows an address of the visitor's user.
 func (a *App) GetMyEmailAddress(ctx context.Context, v *Visitor, req *api.EmailAddressRef) (*api.BrowserEmail, error) {
-	s, now, err := a.actor(ctx, v)
+	s, now, err := a.onBehalf(ctx, v)
 	if err != nil {
 		return nil, err
 	}

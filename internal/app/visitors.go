@@ -225,8 +225,8 @@ func (a *App) liveSession(ctx context.Context, v *Visitor, id string) (session.S
 	return s, now, err
 }
 
-// actor is the session on whose behalf a visitor asks: the one it names, or the one it used last.
-func (a *App) actor(ctx context.Context, v *Visitor) (session.Session, time.Time, error) {
+// onBehalf is the session on whose behalf a visitor asks: the one it names, or the one it used last.
+func (a *App) onBehalf(ctx context.Context, v *Visitor) (session.Session, time.Time, error) {
 	id := v.SessionID
 	if id == "" {
 		c, err := a.client(ctx, v)

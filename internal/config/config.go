@@ -61,7 +61,7 @@ type Config struct {
 	SingleSession         bool          `name:"single-session" env:"SOJOURN_SINGLE_SESSION" help:"Let a browser hold one session at a time, instead of one for each account."`
 	SignUpMode            string        `name:"sign-up-mode" env:"SOJOURN_SIGN_UP_MODE" default:"public" enum:"public,restricted" help:"public: everybody may sign up. restricted: users are made by the Backend API only."`
 	PasswordOptional      bool          `name:"password-optional" env:"SOJOURN_PASSWORD_OPTIONAL" help:"Let people sign up without a password, and sign in by email codes."`
-	EnumerationProtection bool          `name:"enumeration-protection" env:"SOJOURN_ENUMERATION_PROTECTION" help:"Let a sign-in not tell whether an identifier is known."`
+	EnumerationProtection bool          `name:"enumeration-protection" env:"SOJOURN_ENUMERATION_PROTECTION" help:"Let a sign-in not tell whether an identifier is known. A locked account is then told that its password or code is wrong. A sign-up tells all the same."`
 	LockoutDuration       time.Duration `name:"lockout-duration" env:"SOJOURN_LOCKOUT_DURATION" default:"1h" help:"How long an account stays locked. 0: until the Backend API unlocks it."`
 	SignInRateLimit       int64         `name:"sign-in-rate-limit" env:"SOJOURN_SIGN_IN_RATE_LIMIT" default:"5" help:"Sign-ins and sign-ups that an address may each begin in 10 seconds. 0: no limit. Development has none."`
 	AttemptRateLimit      int64         `name:"attempt-rate-limit" env:"SOJOURN_ATTEMPT_RATE_LIMIT" default:"3" help:"Attempts at a factor or a code that an address may make in 10 seconds. 0: no limit. Development has none."`
