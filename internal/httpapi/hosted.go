@@ -32,6 +32,7 @@ func hosted(a *app.App, mux *http.ServeMux) {
 		mux.Handle("POST /"+name, hostedPage(a, name, p.act))
 	}
 	mux.Handle("GET /{$}", hostedPage(a, "", (*stop).showFront))
+	mux.Handle("GET /"+leavePage, hostedPage(a, leavePage, (*stop).sendOn))
 	for _, file := range []string{"hosted.css", "hosted.js"} {
 		mux.HandleFunc("GET /hosted/"+file, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Cache-Control", keepTag)

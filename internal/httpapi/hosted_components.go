@@ -1,9 +1,6 @@
 package httpapi
 
 import (
-	"net/http"
-	"net/url"
-
 	"github.com/sojourn-auth/sojourn/internal/app"
 	"github.com/sojourn-auth/sojourn/internal/assets"
 )
@@ -45,27 +42,22 @@ type componentsSight struct {
 	Libraries      *libraryVersions
 	PublishableKey string
 	ProxyURL       string
-	After          string // where to go when all is done
-	Origin         string // of that page; "" for ours
+	After          string // where components go when all is done: a path of ours, which leads on
 	WithoutScripts string
 }
 
 // showComponents shows a page that is one component of the browser libraries.
 func (s *stop) showComponents(title string) error {
-	view := componentsSight{
-		sight: s.sight(title, ""), Libraries: s.components(), PublishableKey: s.a.Settings.Browsers.PublishableKey, ProxyURL: proxyPrefix,
-		After: s.a.Settings.Browsers.HomeURL, WithoutScripts: s.link(s.page, "plain", "1"),
-	}
-	if s.asked != "" {
-		view.After = s.asked
-	}
-	if u, err := url.Parse(view.After); err == nil && u.Host != "" {
-		view.Origin = u.Scheme + "://" + u.Host
-	}
-	if view.After == "" {
-		view.After = "/" + app.UserPage
-	}
 	s.w.Header().Set("Content-Security-Policy", componentsPolicy)
-	s.status = http.StatusOK
-	return s.show("components", view)
+	return s.show("components", componentsSight{
+		sight: s.sight(title, ""), Libraries: s.components(), PublishableKey: s.a.Settings.Browsers.PublishableKey, ProxyURL: proxyPrefix,
+		After: s.link(leavePage), WithoutScripts: s.link(s.page, "plain", "1"),
+	})
 }
+
+// leavePage is the path by which components leave. With keys for development they do not lead to other origins by
+// themselves.
+const leavePage = "hosted/leave"
+
+// sendOn sends a visitor where they wanted to go before the components took over.
+func (s *stop) sendOn() error { return s.leave(app.UserPage) }

@@ -352,7 +352,7 @@ func TestHostedComponents(t *testing.T) {
 	}
 	w := serve(t, withLibraries(t, libraries))
 	p := w.newPerson(t).visit(t, "/sign-in?redirect_url="+url.QueryEscape(`http://localhost:3000/"><script>`))
-	p.sees(t, "/npm/@clerk/clerk-js@6.40.0/dist/clerk.browser.js", "/npm/@clerk/ui@1.36.0/dist/ui.browser.js", `data-page="sign-in"`, `data-origin="http://localhost:3000"`)
+	p.sees(t, "/npm/@clerk/clerk-js@6.40.0/dist/clerk.browser.js", "/npm/@clerk/ui@1.36.0/dist/ui.browser.js", `data-page="sign-in"`)
 	if strings.Contains(p.page, `"><script>`) {
 		t.Errorf("the URL is in the page as it is:\n%s", p.page)
 	}
@@ -363,6 +363,16 @@ func TestHostedComponents(t *testing.T) {
 		if textOf(script) != "" {
 			t.Errorf("the page has a script in itself, which its policy forbids: %s", textOf(script))
 		}
+	}
+	for _, script := range elements(parsed(t, p.page), atom.Script) {
+		if after := attr(script, "data-after"); after != "" {
+			if p.visit(t, after); p.res.header.Get("Location") != "http://localhost:3000/%22%3E%3Cscript%3E" {
+				t.Errorf("%s leads to %q", after, p.res.header.Get("Location"))
+			}
+		}
+	}
+	if p.visit(t, "/hosted/leave?redirect_url=https://evil.example"); strings.Contains(p.res.header.Get("Location"), "evil") {
+		t.Errorf("people are sent to %s", p.res.header.Get("Location"))
 	}
 	p.visit(t, "/sign-up").sees(t, `data-page="sign-up"`)
 	p.visit(t, "/sign-in?__clerk_ticket=x").sees(t, "You followed a link")

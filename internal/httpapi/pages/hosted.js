@@ -1,6 +1,7 @@
-// Puts a component of the browser libraries into a hosted page. Where to go afterwards was decided by the server.
+// Puts a component of the browser libraries into a hosted page. Afterwards it leads to a path of the server, which knows
+// where people may go.
 (() => {
-  const { page, after, origin } = document.currentScript.dataset
+  const { page, after } = document.currentScript.dataset
   const at = document.getElementById('component')
   const urls = { signInUrl: '/sign-in', signUpUrl: '/sign-up' }
   const mount = {
@@ -14,7 +15,7 @@
       ...urls,
       ui: { ClerkUI: window.__internal_ClerkUICtor },
       afterSignOutUrl: '/sign-in',
-      allowedRedirectOrigins: origin ? [location.origin, origin] : [location.origin],
+      allowedRedirectOrigins: [location.origin],
       telemetry: false,
     })
     mount[page](clerk)
