@@ -187,6 +187,38 @@ func (a *App) changeEmail(ctx context.Context, id string, now time.Time, apply f
 	return changed, err
 }
 
+// claimOn finds what keeps an address from whoever proves that it is theirs: nothing, "", or the claim of a user who
+// added it and never proved it, by its id. An address that is proved, reserved or primary is taken.
+func claimOn(ctx context.Context, c store.Conn, address string) (id string, err error) {
+	i, err := c.IdentifierNamed(ctx, store.EmailAddress, address)
+	if errors.Is(err, store.ErrNotFound) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	u, err := c.User(ctx, i.UserID)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return "", err
+	}
+	if proved(i) || i.Reserved || u.PrimaryEmailID == i.ID {
+		return "", taken("email_address")
+	}
+	return i.ID, nil
+}
+
+// dropClaim makes an address free for whoever proves that it is theirs, unless somebody else is faster.
+func dropClaim(ctx context.Context, tx store.Conn, address string) error {
+	id, err := claimOn(ctx, tx, address)
+	if id == "" || err != nil {
+		return err
+	}
+	if err := tx.DeleteUnproved(ctx, id); err != nil {
+		return whenAbsent(err, taken("email_address"))
+	}
+	return tx.DeleteCode(ctx, id)
+}
+
 func nextPosition(ids []store.Identifier) int64 {
 	var next int64
 	for _, i := range ids {

@@ -65,6 +65,12 @@ func (a *App) AddMyEmailAddress(ctx context.Context, v *Visitor, req *api.AddMyE
 			return tooMany(string(store.EmailAddress), maxIdentifiers)
 		}
 		added.Position = nextPosition(ids)
+		if slices.ContainsFunc(ids, func(i store.Identifier) bool { return i.Kind == store.EmailAddress && i.Lookup == address }) {
+			return taken("email_address")
+		}
+		if err := dropClaim(ctx, tx, address); err != nil {
+			return err
+		}
 		return whenTaken(tx.InsertIdentifier(ctx, added), store.EmailAddress)
 	})
 	if err != nil {

@@ -222,6 +222,9 @@ func (a *App) whenReady(ctx context.Context, tx store.Conn, v *Visitor, b *brows
 	}
 	email.Verification = provedByCode(kept)
 	u.PrimaryEmailID = email.ID
+	if err := dropClaim(ctx, tx, s.Email); err != nil {
+		return err
+	}
 	if err := insertUserRows(ctx, tx, u, []store.Identifier{email}); err != nil {
 		return err
 	}
@@ -268,10 +271,7 @@ func (a *App) signUpFields(ctx context.Context, given *api.SignUpFields, now tim
 		if told != nil {
 			return f, told
 		}
-		switch _, err := a.Store.IdentifierNamed(ctx, store.EmailAddress, address); {
-		case err == nil:
-			return f, taken("email_address")
-		case !errors.Is(err, store.ErrNotFound):
+		if _, err := claimOn(ctx, a.Store.Conn, address); err != nil {
 			return f, err
 		}
 		f.email = address

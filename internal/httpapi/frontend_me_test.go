@@ -157,3 +157,31 @@ func TestImpersonatorsChangeLittle(t *testing.T) {
 	}
 	post[api.BrowserUser](t, support, mine("?_method=PATCH", id), form("first_name", "Maria"))
 }
+
+// TestAClaimKeepsNobodyOut: an address that somebody added and never proved is free for whoever proves it; once proved,
+// it is taken.
+func TestAClaimKeepsNobodyOut(t *testing.T) {
+	w := serve(t)
+	b, id := w.signedIn(t, testEmail)
+	claim := post[api.BrowserEmail](t, b, mine("/email_addresses", id), form("email_address", secondEmail)).Response
+	post[api.BrowserEmail](t, b, mine("/email_addresses/"+claim.ID+"/prepare_verification", id), form("strategy", "email_code"))
+	refused(t, b, mine("/email_addresses", id), form("email_address", secondEmail), 422, "form_identifier_exists") // it is theirs to prove already
+
+	owner := w.newTab(t)
+	if got := owner.signUp(t, secondEmail).Response; got.Status != "complete" {
+		t.Fatalf("the owner's sign-up is %s", got.Status)
+	}
+	refused(t, b, mine("/email_addresses/"+claim.ID+"/attempt_verification", id), form("code", knownCode), 404, "resource_not_found")
+	if list := ok[[]api.BrowserEmail](t, b.send(t, http.MethodGet, mine("/email_addresses", id), nil)); len(list) != 1 {
+		t.Errorf("the claim is still there: %+v", list)
+	}
+	refused(t, b, mine("/email_addresses", id), form("email_address", secondEmail), 422, "form_identifier_exists")
+
+	third, theirs := w.signedIn(t, "third+clerk_test@example.com")
+	const contested = "contested+clerk_test@example.com"
+	first := post[api.BrowserEmail](t, b, mine("/email_addresses", id), form("email_address", contested)).Response
+	second := post[api.BrowserEmail](t, third, mine("/email_addresses", theirs), form("email_address", contested)).Response
+	refused(t, b, mine("/email_addresses/"+first.ID+"/prepare_verification", id), form("strategy", "email_code"), 404, "resource_not_found")
+	post[api.BrowserEmail](t, third, mine("/email_addresses/"+second.ID+"/prepare_verification", theirs), form("strategy", "email_code"))
+	post[api.BrowserEmail](t, third, mine("/email_addresses/"+second.ID+"/attempt_verification", theirs), form("code", knownCode))
+}

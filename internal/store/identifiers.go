@@ -92,6 +92,11 @@ func (c Conn) DeleteIdentifier(ctx context.Context, id string) error {
 	return c.execOne(ctx, `DELETE FROM identifiers WHERE id = $1`, id)
 }
 
+// DeleteUnproved deletes an identifier that nobody has proved; ErrNotFound when it has been proved by now.
+func (c Conn) DeleteUnproved(ctx context.Context, id string) error {
+	return c.execOne(ctx, `DELETE FROM identifiers WHERE id = $1 AND verification = '`+jsonNull+`' AND reserved = FALSE`, id)
+}
+
 // DeleteIdentifiers deletes all identifiers of a user.
 func (c Conn) DeleteIdentifiers(ctx context.Context, userID string) error {
 	_, err := c.exec(ctx, `DELETE FROM identifiers WHERE user_id = $1`, userID)
