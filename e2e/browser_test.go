@@ -50,11 +50,11 @@ func TestBrowsers(t *testing.T) {
 		clerkJS, mode, proxy string
 		files                []string
 	}{
-		"clerk-js 6, a live key, another port":       {"6", liveMode, "http://localhost", []string{"load", "life", "me"}},
-		"clerk-js 5, a live key, behind the app":     {"5", liveMode, relative, []string{"load", "life", "me"}},
-		"clerk-js 6, a test key, behind the app":     {"6", testMode, relative, []string{"load", "life", "me", "clock"}},
-		"clerk-js 6, a dev browser, on another site": {"6", devBrowserMode, "http://127.0.0.1", []string{"load", "life", "me"}},
-		"clerk-js 5, a dev browser, behind the app":  {"5", devBrowserMode, relative, []string{"load", "life", "me"}},
+		"clerk-js 6, a live key, another port":       {"6", liveMode, "http://localhost", []string{"load", "life", "me", "handshake"}},
+		"clerk-js 5, a live key, behind the app":     {"5", liveMode, relative, []string{"load", "life", "me", "handshake"}},
+		"clerk-js 6, a test key, behind the app":     {"6", testMode, relative, []string{"load", "life", "me", "handshake", "clock"}},
+		"clerk-js 6, a dev browser, on another site": {"6", devBrowserMode, "http://127.0.0.1", []string{"load", "life", "me", "handshake"}},
+		"clerk-js 5, a dev browser, behind the app":  {"5", devBrowserMode, relative, []string{"load", "life", "me", "handshake"}},
 		"components of @clerk/ui":                    {"6", liveMode, relative, []string{"components"}},
 		"components of clerk-js 5":                   {"5", testMode, relative, []string{"components"}},
 		"@clerk/react":                               {"6", testMode, relative, []string{"react"}},

@@ -66,7 +66,12 @@ export class Visitor {
     this.context = context;
     this.traffic = new Traffic();
     this.problems = [];
-    context.on('request', (r) => this.traffic.see(r));
+    this.open = new Set();
+    context.on('request', (r) => {
+      this.open.add(r);
+      this.traffic.see(r);
+    });
+    for (const end of ['requestfinished', 'requestfailed']) context.on(end, (r) => this.open.delete(r));
     context.on('weberror', (e) => this.problems.push(`page error: ${e.error().stack ?? e.error()}`));
   }
 
@@ -91,6 +96,11 @@ export class Visitor {
   sentLoad(knownBrowser = false) {
     const got = this.traffic.take();
     assert.deepEqual(got.map((r) => r.line).sort(), loadOf(knownBrowser));
+  }
+
+  /** What there is to say when something failed. */
+  tell() {
+    return [`sent: ${this.traffic.all.join(', ')}`, ...[...this.open].map((r) => `unanswered: ${r.method()} ${r.url()}`)].join('\n');
   }
 
   async cookies() {
@@ -152,17 +162,15 @@ export const sessionId = (page) => page.evaluate(() => window.Clerk.session?.id 
 /** Waits until a page shows that nobody is signed in. */
 export const signedOut = (page) => eventually('the page is signed out', async () => (await userId(page)) === null);
 
-/** Ends a scenario: closes its visitors, and answers what is to be said against what they did. */
-export async function closeAll() {
-  const problems = [];
-  let requests = 0;
-  for (const v of Visitor.all) {
-    requests += v.traffic.all.length;
-    problems.push(...v.problems, ...v.traffic.foreign.map((url) => `left this machine: ${url}`));
-    await v.context.close();
-  }
+/** Ends a scenario: answers what is to be said against its visitors, and closes them. */
+export function leave() {
+  const visitors = Visitor.all;
   Visitor.all = [];
-  return { requests, problems };
+  return {
+    requests: visitors.reduce((n, v) => n + v.traffic.all.length, 0),
+    problems: visitors.flatMap((v) => [...v.problems, ...v.traffic.foreign.map((url) => `left this machine: ${url}`)]),
+    closed: Promise.all(visitors.map((v) => v.context.close())),
+  };
 }
 
 /** Keeps a picture of a page. */

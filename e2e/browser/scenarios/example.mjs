@@ -1,7 +1,7 @@
 // The web app of the examples, as a newcomer meets it.
 import assert from 'node:assert/strict';
 import { picture } from '../lib/browser.mjs';
-import { codeFor, newEmail, password, userOf, world } from '../lib/world.mjs';
+import { codeFor, eventually, newEmail, password, userOf, world } from '../lib/world.mjs';
 
 export default {
   'a newcomer signs up, and the server knows them': async ({ open }) => {
@@ -25,7 +25,8 @@ export default {
     assert.equal(stranger.status, 401);
     await page.getByRole('button', { name: /user (button|menu)/i }).click();
     await page.getByText('Sign out', { exact: true }).click();
+    await page.locator('input[name=identifier]').waitFor(); // the page has come home, and offers to sign in
     await page.getByText('Nobody is signed in.').waitFor();
-    assert.equal((await v.context.request.get(`${world.pages}/private`)).status(), 401);
+    await eventually('the server has nobody either', async () => (await v.context.request.get(`${world.pages}/private`)).status() === 401);
   },
 };
