@@ -229,6 +229,29 @@ func TestHostedUser(t *testing.T) {
 	here.visit(t, "/user").sees(t, "Your account")
 }
 
+// TestHostedAccount: people change their password and their addresses without a script.
+func TestHostedAccount(t *testing.T) {
+	w := serve(t)
+	here, there := w.newPerson(t).signUpHere(t, testEmail), w.newPerson(t)
+	there.visit(t, "/sign-in").press(t, "password", "identifier", testEmail, "password", goodPassword).sees(t, "Your account")
+	here.visit(t, "/user").press(t, "password", "current_password", "wrong password", "new_password", "another good one").told(t, 422, "", "current_password")
+	here.visit(t, "/user").press(t, "password", "current_password", goodPassword, "new_password", "short").told(t, 422, "", "new_password")
+	here.visit(t, "/user").press(t, "password", "current_password", goodPassword, "new_password", "another good one").sees(t, "Saved.")
+	if there.visit(t, "/user"); !strings.HasPrefix(there.at, "/sign-in") {
+		t.Errorf("the other device still shows %s", there.at)
+	}
+
+	here.press(t, "add_email", "email_address", "nobody").told(t, 422, "", "email_address")
+	here.visit(t, "/user").press(t, "add_email", "email_address", secondEmail).sees(t, "Saved.", secondEmail, "(not verified)", "Code that was sent to other")
+	here.press(t, "verify_email", "code", "000000").told(t, 422, "", "code")
+	here.visit(t, "/user").press(t, "verify_email", "code", knownCode).sees(t, "Make other+clerk_test@example.com primary")
+	here.press(t, "primary_email").sees(t, "Signed in as <strong>other+clerk_test@example.com", "Make maria")
+	here.press(t, "delete_email").sees(t, "Saved.")
+	if strings.Contains(here.page, testEmail) {
+		t.Error("the address that was removed is still shown")
+	}
+}
+
 // TestHostedRedirects: people are sent back to pages of the instance, and to nobody else's.
 func TestHostedRedirects(t *testing.T) {
 	w := serve(t, func(w *world) {

@@ -15,11 +15,19 @@ type userSight struct {
 	sight
 	User    *api.BrowserUser
 	Email   string
+	Emails  []emailSight
+	Least   int // characters of a password
 	Devices []deviceSight
 	Others  []otherSight // users who are signed in here too
 	Single  bool
 	Saved   bool
 	After   string // a page to go back to; "" for none
+}
+
+type emailSight struct {
+	ID, Address       string
+	Verified, Primary bool
+	Coded             bool // a code was sent, and can be tried
 }
 
 type deviceSight struct {
@@ -65,6 +73,10 @@ func (s *stop) showAccount() error {
 		sight: s.sight("Your account", ""), User: current.User, Email: nameOf(current.PublicUserData),
 		Single: s.a.Settings.Browsers.SingleSession, Saved: s.form.Has("saved"), After: s.destination(),
 	}
+	view.Least = s.a.Settings.PasswordMin
+	for _, email := range current.User.EmailAddresses {
+		view.Emails = append(view.Emails, emailOf(email, current.User.PrimaryEmailAddressID))
+	}
 	for _, device := range sessions {
 		view.Devices = append(view.Devices, seen(device, current.ID))
 	}
@@ -74,6 +86,14 @@ func (s *stop) showAccount() error {
 		}
 	}
 	return s.show(app.UserPage, view)
+}
+
+func emailOf(email api.BrowserEmail, primary *string) emailSight {
+	e := emailSight{ID: email.ID, Address: email.EmailAddress, Primary: primary != nil && *primary == email.ID}
+	if v := email.Verification; v != nil && v.Status != nil {
+		e.Verified, e.Coded = *v.Status == "verified", *v.Status == "unverified"
+	}
+	return e
 }
 
 // seen is a session in words for people.
@@ -107,12 +127,9 @@ func (s *stop) changeUser() error {
 	}
 	ctx, target := s.r.Context(), api.SessionRef{SessionID: s.form.Get("session_id")}
 	s.v.SessionID = s.session().ID
-	var err error
 	done := s.link(app.UserPage)
-	switch s.form.Get("action") {
-	case "profile":
-		done = s.link(app.UserPage, "saved", "1")
-		_, err = s.a.UpdateMe(ctx, s.v, &api.UpdateMe{FirstName: orNull(s.form.Get("first_name")), LastName: orNull(s.form.Get("last_name"))})
+	var err error
+	switch action := s.form.Get("action"); action {
 	case "revoke":
 		_, err = s.a.RevokeOwnSession(ctx, s.v, &target)
 	case "switch":
@@ -122,7 +139,8 @@ func (s *stop) changeUser() error {
 			return s.leave(app.SignInPage)
 		}
 	default:
-		err = plain(http.StatusUnprocessableEntity, "form_param_value_invalid", "is invalid", "The form asks for what this page cannot do.")
+		done = s.link(app.UserPage, "saved", "1")
+		err = s.changeAccount(action)
 	}
 	if err == nil {
 		return s.goTo(done)
@@ -134,6 +152,42 @@ func (s *stop) changeUser() error {
 		return err
 	}
 	return s.showAccount()
+}
+
+// changeAccount does what the forms of the user page ask of the account itself.
+func (s *stop) changeAccount(action string) (err error) {
+	ctx, email := s.r.Context(), api.EmailAddressRef{EmailAddressID: s.form.Get("email_address_id")}
+	switch action {
+	case "profile":
+		_, err = s.a.UpdateMe(ctx, s.v, &api.UpdateMe{FirstName: orNull(s.form.Get("first_name")), LastName: orNull(s.form.Get("last_name"))})
+	case "password":
+		_, err = s.a.ChangePassword(ctx, s.v, &api.ChangePassword{
+			CurrentPassword: orNull(s.form.Get("current_password")), NewPassword: orNull(s.form.Get("new_password")),
+			SignOutOfOtherSessions: api.Set(s.form.Has("sign_out_of_other_sessions")),
+		})
+	case "add_email":
+		var added *api.BrowserEmail
+		if added, err = s.a.AddMyEmailAddress(ctx, s.v, &api.AddMyEmailAddress{EmailAddress: orNull(s.form.Get("email_address"))}); err == nil {
+			email.EmailAddressID = added.ID
+			err = s.sendCode(email)
+		}
+	case "send_code":
+		err = s.sendCode(email)
+	case "verify_email":
+		_, err = s.a.AttemptMyEmailAddress(ctx, s.v, &api.AttemptMyEmailAddress{EmailAddressRef: email, Code: orNull(s.form.Get("code"))})
+	case "primary_email":
+		_, err = s.a.UpdateMe(ctx, s.v, &api.UpdateMe{PrimaryEmailAddressID: api.Set(email.EmailAddressID)})
+	case "delete_email":
+		_, err = s.a.DeleteMyEmailAddress(ctx, s.v, &email)
+	default:
+		err = plain(http.StatusUnprocessableEntity, "form_param_value_invalid", "is invalid", "The form asks for what this page cannot do.")
+	}
+	return err
+}
+
+func (s *stop) sendCode(email api.EmailAddressRef) error {
+	_, err := s.a.PrepareMyEmailAddress(s.r.Context(), s.v, &api.PrepareMyEmailAddress{EmailAddressRef: email, Strategy: api.Set("email_code")})
+	return err
 }
 
 // orNull clears what is empty.
