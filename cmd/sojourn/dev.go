@@ -129,6 +129,7 @@ type card struct {
 	InstanceID     string   `json:"instance_id"`
 	JWKSURL        string   `json:"jwks_url"`
 	JWTKey         string   `json:"jwt_key"`
+	SignInURL      string   `json:"sign_in_url"` // a page of ours
 	MailboxURL     string   `json:"mailbox_url"` // "" when emails are delivered
 	DataDir        string   `json:"data_dir"`
 	Env            []string `json:"env"`
@@ -152,6 +153,7 @@ func newCard(ctx context.Context, c *config.Config, a *app.App, l listeners) (ca
 		PublishableKey: c.PublishableKey(), InstanceID: a.InstanceID(), JWKSURL: c.Issuer() + "/.well-known/jwks.json",
 		JWTKey: pem, DataDir: dir, ProxyURL: proxyURL(config.URLOf(l.frontend.Addr())),
 	}
+	k.SignInURL = k.ProxyURL + "/" + app.SignInPage
 	k.MailboxURL = mailboxURL(a, k.BackendURL)
 	k.Env = []string{
 		"CLERK_API_URL=" + k.BackendURL,
@@ -182,6 +184,7 @@ func (k card) print(w io.Writer, asJSON bool) error {
   Publishable key  %s
   Instance         %s
   Key set          %s
+  Sign in          %s
   Emails           %s
   Data             %s
 
@@ -200,7 +203,7 @@ Try it:
 
 Stop with Ctrl-C. The next start finds the same keys and data.
 `, k.BackendURL, k.FrontendURL, k.SecretKey, k.PublishableKey, k.InstanceID, k.JWKSURL,
-		cmp.Or(k.MailboxURL, "are delivered by the mail server of SOJOURN_SMTP_URL"), k.DataDir,
+		k.SignInURL, cmp.Or(k.MailboxURL, "are delivered by the mail server of SOJOURN_SMTP_URL"), k.DataDir,
 		strings.Join(k.Env, "\n  "), k.BackendURL, k.ProxyURL, k.SecretKey, k.BackendURL)
 	return err
 }
