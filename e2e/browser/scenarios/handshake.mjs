@@ -39,7 +39,9 @@ export default {
     try {
       await backend('PATCH', '/instance', { allowed_origins: [app.origin] });
       const v = await open();
-      const person = await v.signUp(await v.page());
+      const library = await v.page();
+      const person = await v.signUp(library);
+      await library.close(); // it would put back the cookies that are taken away below
       const page = await v.context.newPage();
       const detours = [];
       page.on('request', (r) => {
