@@ -50,17 +50,20 @@ func TestBrowsers(t *testing.T) {
 		clerkJS, mode, proxy string
 		files                []string
 	}{
-		"clerk-js 6, a live key, another port":       {"6", liveMode, "http://localhost", []string{"load", "life", "me", "handshake"}},
+		onEveryEngine:                                {"6", liveMode, "http://localhost", []string{"load", "life", "me", "handshake", "components"}},
 		"clerk-js 5, a live key, behind the app":     {"5", liveMode, relative, []string{"load", "life", "me", "handshake"}},
 		"clerk-js 6, a test key, behind the app":     {"6", testMode, relative, []string{"load", "life", "me", "handshake", "clock"}},
 		"clerk-js 6, a dev browser, on another site": {"6", devBrowserMode, "http://127.0.0.1", []string{"load", "life", "me", "handshake"}},
 		"clerk-js 5, a dev browser, behind the app":  {"5", devBrowserMode, relative, []string{"load", "life", "me", "handshake"}},
-		"components of @clerk/ui":                    {"6", liveMode, relative, []string{"components"}},
+		"components of @clerk/ui, behind the app":    {"6", liveMode, relative, []string{"components"}},
 		"components of clerk-js 5":                   {"5", testMode, relative, []string{"components"}},
 		"@clerk/react":                               {"6", testMode, relative, []string{"react"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			if name != onEveryEngine {
+				onSQLiteOnly(t)
+			}
 			chromium := findChromium(t)
 			p := newPages(t)
 			var settings []string
@@ -76,14 +79,22 @@ func TestBrowsers(t *testing.T) {
 	}
 }
 
+// onEveryEngine is the arrangement whose scenarios run on PostgreSQL too.
+const onEveryEngine = "clerk-js 6, a live key, another port"
+
+// onSQLiteOnly leaves out a test whose variations concern browsers and pages, not the engine below them.
+func onSQLiteOnly(t *testing.T) {
+	t.Helper()
+	if storetest.Engine() != storetest.EngineSQLite {
+		t.Skip("this differs in the browser alone; " + onEveryEngine + " runs on every engine")
+	}
+}
+
 // findChromium is the path of the browser. Where there can be none, TEST_NO_BROWSER=1 leaves these tests out.
 func findChromium(t *testing.T) string {
 	t.Helper()
 	if os.Getenv("TEST_NO_BROWSER") != "" {
 		t.Skip("SKIPPED: TEST_NO_BROWSER is set, so nothing here was tried in a browser")
-	}
-	if storetest.Engine() != storetest.EngineSQLite {
-		t.Skip("browsers see nothing of the engine; the suite without TEST_ENGINE drives them")
 	}
 	if _, err := os.Stat(filepath.Join("browser", "node_modules", "playwright-core")); err != nil {
 		t.Fatal("the browser libraries are not installed: run scripts/test-deps")

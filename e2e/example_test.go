@@ -11,6 +11,7 @@ import (
 // TestExampleApp runs the web app of the examples as a newcomer does, and signs up in it.
 func TestExampleApp(t *testing.T) {
 	t.Parallel()
+	onSQLiteOnly(t)
 	chromium := findChromium(t)
 	s := startIn(t, filepath.Join(t.TempDir(), "data"), addLibraries(t))
 	origin := startExample(t, listenerOf(s))

@@ -8,6 +8,7 @@ func TestHostedPages(t *testing.T) {
 	for _, mode := range []string{testMode, devBrowserMode} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
+			onSQLiteOnly(t)
 			chromium := findChromium(t)
 			p := newPages(t)
 			b := p.serve(t, mode, "http://localhost", addLibraries(t))
