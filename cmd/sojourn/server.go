@@ -70,8 +70,8 @@ func settings(c *config.Config) (app.Settings, error) {
 	}
 	return app.Settings{
 		Environment: c.Environment, Issuer: c.Issuer(),
-		Lifetimes:     session.Lifetimes{Max: c.SessionMaxLifetime, Inactivity: c.SessionInactivityTimeout, Abandon: session.DefaultAbandon},
-		Retention:     c.SessionRetention,
+		Lifetimes: session.Lifetimes{Max: c.SessionMaxLifetime, Inactivity: c.SessionInactivityTimeout, Abandon: session.DefaultAbandon},
+		Retention: c.SessionRetention, EventRetention: c.EventRetention, WebhookRetention: c.WebhookRetention,
 		TokenLifetime: c.TokenLifetime, ClaimsVersion: c.ClaimsVersion, SessionClaims: c.SessionClaims,
 		PasswordMin: c.PasswordMinLength, MaxAttempts: c.LockoutAttempts,
 		AllowCreate: c.AllowCreateSession, StrictVerify: c.StrictVerify, RateLimit: c.BackendRateLimit, StrictList: c.StrictList,

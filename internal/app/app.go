@@ -38,21 +38,25 @@ type App struct {
 
 // Settings are the rules of the instance that its operator chooses.
 type Settings struct {
-	Environment   string // development or production
-	Issuer        string // the public Frontend URL, without a trailing slash
-	Lifetimes     session.Lifetimes
-	Retention     time.Duration // how long ended sessions are kept
-	TokenLifetime time.Duration // of session tokens when the caller does not say
-	ClaimsVersion int           // 1 or 2
-	SessionClaims string        // custom claims of session tokens, a JSON template; "" for none
-	PasswordMin   int           // characters
-	MaxAttempts   int64         // failed verifications before an account locks; 0: it never does
-	AllowCreate   bool          // sessions may be created through the Backend API in production too
-	StrictVerify  bool          // the deprecated verify operation answers 410 for the API versions without it
-	RateLimit     int64         // requests to the Backend API in 10 seconds, on all nodes together; 0: no limit
-	StrictList    bool          // listing sessions needs client_id or user_id
-	BackendHost   string        // under which the Backend API listens; "" for no particular one
-	Browsers      Browsers
+	Environment string // development or production
+	Issuer      string // the public Frontend URL, without a trailing slash
+	Lifetimes   session.Lifetimes
+	Retention   time.Duration // how long ended sessions are kept
+	// EventRetention is how long events are kept; those that revoke tokens at least as long as the tokens live.
+	EventRetention time.Duration
+	// WebhookRetention is how long what was said in webhooks is kept, and the log of their delivery.
+	WebhookRetention time.Duration
+	TokenLifetime    time.Duration // of session tokens when the caller does not say
+	ClaimsVersion    int           // 1 or 2
+	SessionClaims    string        // custom claims of session tokens, a JSON template; "" for none
+	PasswordMin      int           // characters
+	MaxAttempts      int64         // failed verifications before an account locks; 0: it never does
+	AllowCreate      bool          // sessions may be created through the Backend API in production too
+	StrictVerify     bool          // the deprecated verify operation answers 410 for the API versions without it
+	RateLimit        int64         // requests to the Backend API in 10 seconds, on all nodes together; 0: no limit
+	StrictList       bool          // listing sessions needs client_id or user_id
+	BackendHost      string        // under which the Backend API listens; "" for no particular one
+	Browsers         Browsers
 }
 
 // Browsers are the rules of the Frontend API.

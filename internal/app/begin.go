@@ -52,7 +52,7 @@ func (a *App) begin(ctx context.Context, tx store.Conn, v *Visitor, b *browser, 
 	b.rotate(now)
 	b.changed(now)
 	b.LastStrategy = string(w.strategy)
-	return s, tx.InsertSession(ctx, s)
+	return s, a.insertSession(ctx, tx, s, u.ID)
 }
 
 // mayProve refuses what a user cannot sign in by just now. Their row is taken: what it says stands until they are in.
@@ -87,7 +87,7 @@ func (a *App) makeRoom(ctx context.Context, tx store.Conn, b *browser, userID st
 			continue
 		}
 		end := session.Ending{Reason: session.ReasonReplaced, By: userID, At: now}
-		if _, err := tx.MoveSession(ctx, s.ID, session.Replace, end); err != nil && !errors.Is(err, store.ErrNotFound) {
+		if _, err := a.moveSession(ctx, tx, s.ID, session.Replace, end); err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
 		if b.LastActiveSessionID == s.ID {

@@ -42,7 +42,7 @@ func (a *App) signOutOf(ctx context.Context, v *Visitor, id string, verb session
 		if err != nil {
 			return whenAbsent(err, sessionNotFound(id))
 		}
-		if s, err = tx.MoveSession(ctx, id, verb, session.Ending{Reason: session.ReasonSignedOut, By: s.UserID, At: now}); err != nil {
+		if s, err = a.moveSession(ctx, tx, id, verb, session.Ending{Reason: session.ReasonSignedOut, By: s.UserID, At: now}); err != nil {
 			return whenAbsent(err, signedOut())
 		}
 		return a.leave(ctx, tx, b, now)
@@ -108,7 +108,7 @@ func (a *App) endAll(ctx context.Context, v *Visitor, then func(*browser)) error
 		}
 		for _, s := range live {
 			end := session.Ending{Reason: session.ReasonSignedOut, By: s.UserID, At: now}
-			if _, err := tx.MoveSession(ctx, s.ID, session.Remove, end); err != nil && !errors.Is(err, store.ErrNotFound) {
+			if _, err := a.moveSession(ctx, tx, s.ID, session.Remove, end); err != nil && !errors.Is(err, store.ErrNotFound) {
 				return err
 			}
 		}
@@ -156,7 +156,7 @@ func (a *App) RevokeOwnSession(ctx context.Context, v *Visitor, req *api.Session
 	end := session.Ending{Reason: session.ReasonRevoked, By: own.UserID, At: a.now()}
 	if s.ClientID == own.ClientID {
 		err = a.changeClient(ctx, v, end.At, func(tx store.Conn, b *browser) error {
-			if _, err := tx.MoveSession(ctx, s.ID, session.Revoke, end); err != nil {
+			if _, err := a.moveSession(ctx, tx, s.ID, session.Revoke, end); err != nil {
 				return err
 			}
 			return a.leave(ctx, tx, b, end.At)
@@ -183,7 +183,7 @@ func (a *App) revokeElsewhere(ctx context.Context, s session.Session, end sessio
 		if _, err := tx.ClientForUpdate(ctx, s.ClientID); err != nil { // before its session, as everybody does
 			return err
 		}
-		moved, err := tx.MoveSession(ctx, s.ID, session.Revoke, end)
+		moved, err := a.moveSession(ctx, tx, s.ID, session.Revoke, end)
 		if err != nil {
 			return err
 		}

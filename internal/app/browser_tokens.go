@@ -61,6 +61,9 @@ func (a *App) sessionTokenFor(ctx context.Context, origin string, s session.Sess
 	if err != nil {
 		return nil, err
 	}
+	if err := a.noteTokens(ctx, s, now, claims.Lifetime); err != nil {
+		return nil, err
+	}
 	ring, err := a.keyring(ctx)
 	if err != nil {
 		return nil, err
@@ -85,8 +88,11 @@ func (a *App) templateTokenFor(ctx context.Context, origin, name string, s sessi
 	if err != nil {
 		return nil, err
 	}
-	jwt, err := a.sharing(now, t.ID+strconv.FormatInt(t.UpdatedAt.UnixMilli(), 10), claims, func() (string, error) {
-		claims.ID = newJTI()
+	if err := a.noteTokens(ctx, s, now, claims.Lifetime); err != nil {
+		return nil, err
+	}
+	jwt, err := a.sharing(now, s.ID+t.ID+strconv.FormatInt(t.UpdatedAt.UnixMilli(), 10), claims, func() (string, error) {
+		claims.ID = templateJTI(s.ID)
 		return a.signTemplate(ctx, t, claims)
 	})
 	if err != nil {

@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"github.com/sojourn-auth/sojourn/api"
+	"github.com/sojourn-auth/sojourn/internal/event"
 	"github.com/sojourn-auth/sojourn/internal/secret"
+	"github.com/sojourn-auth/sojourn/internal/session"
 	"github.com/sojourn-auth/sojourn/internal/store"
 )
 
@@ -55,7 +57,7 @@ func (a *App) Create(ctx context.Context) (created bool, err error) {
 		if created = kept == id; err != nil || !created {
 			return err
 		}
-		return errors.Join(tx.SetSetting(ctx, settingMasterKey, hex.EncodeToString(check)), tx.InsertSigningKey(ctx, key))
+		return errors.Join(tx.SetSetting(ctx, settingMasterKey, hex.EncodeToString(check)), a.insertSigningKey(ctx, tx, key))
 	})
 	return created, err
 }
@@ -99,7 +101,15 @@ func (a *App) InstanceID() string { return a.instance.ID }
 // SetSecretKey makes key the one that the Backend API accepts. Only its hash is stored.
 func (a *App) SetSecretKey(ctx context.Context, key secret.Text) error {
 	defer a.secretKeys.forget()
-	return a.Store.Update(ctx, func(tx store.Conn) error { return tx.SetSecretKey(ctx, secret.HashKey(key.Reveal()), a.now()) })
+	now := a.now()
+	return a.Store.Update(ctx, func(tx store.Conn) error {
+		changed, err := tx.SetSecretKey(ctx, secret.HashKey(key.Reveal()), now)
+		if err != nil || !changed {
+			return err
+		}
+		id := a.NewID("key_") // the key's own hash is nobody's business
+		return a.recordKey(ctx, tx, event.SecretKeyChanged, "secret_key", id, session.ByOperator, keyCreated, now, time.Time{})
+	})
 }
 
 // HasSecretKey reports whether the Backend API can be used at all.

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/sojourn-auth/sojourn/api"
+	"github.com/sojourn-auth/sojourn/internal/event"
+	"github.com/sojourn-auth/sojourn/internal/session"
 	"github.com/sojourn-auth/sojourn/internal/store"
 	"github.com/sojourn-auth/sojourn/internal/token"
 )
@@ -114,7 +116,7 @@ func (a *App) RotateKey(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return key.ID, a.Store.Update(ctx, func(tx store.Conn) error { return tx.InsertSigningKey(ctx, key) })
+	return key.ID, a.Store.Update(ctx, func(tx store.Conn) error { return a.insertSigningKey(ctx, tx, key) })
 }
 
 // RetireKey stops publishing a key: tokens that it signed are refused as soon as verifiers look again.
@@ -134,8 +136,33 @@ func (a *App) RetireKey(ctx context.Context, kid string) error {
 		if errors.Is(err, store.ErrNotFound) {
 			return fmt.Errorf("there is no published key %s", kid)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		noted, err := tx.LatestTokens(ctx)
+		if err != nil {
+			return err
+		}
+		until := event.TokensUntil(now.Add(keySetAge), noted)
+		return a.recordKey(ctx, tx, event.KeyRetired, signingKeyObject, kid, session.ByOperator, keyRetired, now, until)
 	})
+}
+
+// keySetAge is for how long verifiers may keep a key set that they cannot fetch again.
+const keySetAge = 24 * time.Hour
+
+const (
+	signingKeyObject = "signing_key"
+	// The two things that happen to a signing key, in their order.
+	keyCreated = 1
+	keyRetired = 2
+)
+
+func (a *App) insertSigningKey(ctx context.Context, tx store.Conn, key store.SigningKey) error {
+	if err := tx.InsertSigningKey(ctx, key); err != nil {
+		return err
+	}
+	return a.recordKey(ctx, tx, event.KeyCreated, signingKeyObject, key.ID, session.ByOperator, keyCreated, key.CreatedAt, time.Time{})
 }
 
 // signingKeyAt is the kid of the key that signs at a moment, "" when there is none; keys are newest first.

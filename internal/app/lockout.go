@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sojourn-auth/sojourn/api"
+	"github.com/sojourn-auth/sojourn/internal/session"
 	"github.com/sojourn-auth/sojourn/internal/store"
 )
 
@@ -36,8 +37,11 @@ func (a *App) countFailure(ctx context.Context, tx store.Conn, userID string, no
 			u.LockedUntil = now.Add(a.Settings.Browsers.LockoutDuration)
 		}
 	}
-	u.UpdatedAt = now
-	return tx.UpdateUser(ctx, u)
+	if !u.Locked {
+		u.UpdatedAt = now
+		return tx.UpdateUser(ctx, u)
+	}
+	return a.updateUser(ctx, tx, &u, session.BySystem, now, "locked")
 }
 
 // whenLocked is what a locked user is told: that they are. Where the instance does not tell whom it knows, it is what

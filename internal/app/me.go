@@ -39,7 +39,7 @@ func (a *App) self(ctx context.Context, v *Visitor) (session.Session, time.Time,
 // changeMe lets apply change the user of a session, and shows them after it.
 func (a *App) changeMe(ctx context.Context, s session.Session, now time.Time, apply func(store.Conn, *store.User) error) (*api.BrowserUser, error) {
 	err := a.Store.Update(ctx, func(tx store.Conn) error {
-		_, err := changeRow(ctx, tx, s.UserID, now, apply)
+		_, err := a.changeRow(ctx, tx, s.UserID, s.UserID, now, apply)
 		return err
 	})
 	if err != nil {
@@ -110,7 +110,7 @@ func (a *App) DeleteMe(ctx context.Context, v *Visitor, _ *api.None) (*api.Delet
 		if !u.DeleteSelfEnabled {
 			return fail(403, "authorization_invalid", "Not allowed", "This user cannot delete themselves.")
 		}
-		if err := deleteUser(ctx, tx, u.ID, u.ID, now); err != nil {
+		if err := a.deleteUser(ctx, tx, u, u.ID, now); err != nil {
 			return err
 		}
 		return a.leave(ctx, tx, b, now)
@@ -148,7 +148,7 @@ func (a *App) ChangePassword(ctx context.Context, v *Visitor, req *api.ChangePas
 		if !req.SignOutOfOtherSessions.Or(false) {
 			return nil
 		}
-		return signOutOfOthers(ctx, tx, latest.ID, s.ID, now)
+		return a.signOutOfOthers(ctx, tx, latest.ID, s.ID, now)
 	})
 	if err != nil {
 		return nil, err
@@ -239,8 +239,8 @@ func (a *App) knowsPassword(ctx context.Context, s session.Session, current api.
 }
 
 // signOutOfOthers ends all sessions of a user who has changed their password, but the one to keep.
-func signOutOfOthers(ctx context.Context, tx store.Conn, userID, keep string, now time.Time) error {
-	return endSessions(ctx, tx, userID, keep, session.Ending{Reason: session.ReasonPasswordChanged, By: userID, At: now})
+func (a *App) signOutOfOthers(ctx context.Context, tx store.Conn, userID, keep string, now time.Time) error {
+	return a.endSessions(ctx, tx, userID, keep, session.Ending{Reason: session.ReasonPasswordChanged, By: userID, At: now})
 }
 
 // ListMyMemberships lists the organizations of the visitor's user, of which there are none here.

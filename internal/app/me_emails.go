@@ -176,11 +176,10 @@ func (a *App) AttemptMyEmailAddress(ctx context.Context, v *Visitor, req *api.At
 		if u.PrimaryEmailID == "" {
 			u.PrimaryEmailID = i.ID
 		}
-		u.UpdatedAt = now
-		if err := tx.UpdateUser(ctx, *u); err != nil {
+		if err := tx.UpdateIdentifier(ctx, *i); err != nil {
 			return nil, err
 		}
-		return nil, tx.UpdateIdentifier(ctx, *i)
+		return nil, a.updateUser(ctx, tx, u, u.ID, now, "identifiers")
 	})
 	if err != nil {
 		return nil, err

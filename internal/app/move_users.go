@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sojourn-auth/sojourn/api"
+	"github.com/sojourn-auth/sojourn/internal/session"
 	"github.com/sojourn-auth/sojourn/internal/store"
 )
 
@@ -120,7 +121,7 @@ func (a *App) importPerson(ctx context.Context, p *person, strict bool) (created
 	if strict && len(p.lost) > 0 {
 		return false, fmt.Errorf("%w %s", errStrict, strings.Join(p.lost, "; "))
 	}
-	return true, a.insertUser(ctx, u, ids)
+	return true, a.insertUser(ctx, u, ids, session.ByOperator, a.now())
 }
 
 // personUser is the user that a person becomes. A digest that this server cannot read is added to what they lose.

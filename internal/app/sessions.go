@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sojourn-auth/sojourn/api"
+	"github.com/sojourn-auth/sojourn/internal/event"
 	"github.com/sojourn-auth/sojourn/internal/session"
 	"github.com/sojourn-auth/sojourn/internal/store"
 )
@@ -63,7 +64,7 @@ func (a *App) CreateSession(ctx context.Context, req *api.CreateSession) (*api.S
 		}
 		s = session.New(sessionID, userID, clientID, now, a.Settings.Lifetimes)
 		client := store.Client{ID: clientID, LastActiveSessionID: sessionID, CreatedAt: now, UpdatedAt: now}
-		return errors.Join(tx.InsertClient(ctx, client), tx.InsertSession(ctx, s))
+		return errors.Join(tx.InsertClient(ctx, client), a.insertSession(ctx, tx, s, session.ByBackend))
 	})
 	if err != nil {
 		return nil, err
@@ -106,7 +107,7 @@ func (a *App) RevokeSession(ctx context.Context, req *api.SessionRef) (*api.Sess
 	end := session.Ending{Reason: session.ReasonRevoked, By: session.ByBackend, At: a.now()}
 	var s session.Session
 	err := a.Store.Update(ctx, func(tx store.Conn) (err error) {
-		if s, err = tx.MoveSession(ctx, req.SessionID, session.Revoke, end); err != nil {
+		if s, err = a.moveSession(ctx, tx, req.SessionID, session.Revoke, end); err != nil {
 			return err
 		}
 		return tx.ForgetSession(ctx, s)
@@ -192,14 +193,14 @@ func pointer(s string) *string {
 // it runs: reads judge time by themselves. It works in small transactions, and answers when nothing is left to do.
 func (a *App) Sweep(ctx context.Context) error {
 	now := a.now()
-	old := now.Add(-a.Settings.Retention)
+	old, oldWebhooks := now.Add(-a.Settings.Retention), now.Add(-a.Settings.WebhookRetention)
 	for _, step := range []struct {
 		name string
 		run  func(store.Conn) (int64, error)
 	}{
-		{"expire", func(tx store.Conn) (int64, error) { return tx.PersistExpired(ctx, now, sweepBatch) }},
-		{"abandon", func(tx store.Conn) (int64, error) { return tx.PersistAbandoned(ctx, now, sweepBatch) }},
-		{"purge sessions", func(tx store.Conn) (int64, error) { return tx.PurgeSessions(ctx, old, sweepBatch) }},
+		{"expire", func(tx store.Conn) (int64, error) { return a.expire(ctx, tx, now) }},
+		{"abandon", func(tx store.Conn) (int64, error) { return a.abandon(ctx, tx, now) }},
+		{"purge sessions", func(tx store.Conn) (int64, error) { return tx.PurgeSessions(ctx, old, now, sweepBatch) }},
 		{"purge clients", func(tx store.Conn) (int64, error) { return tx.PurgeClients(ctx, old, sweepBatch) }},
 		{"purge rate limits", func(tx store.Conn) (int64, error) { return tx.PurgeLimits(ctx, now.Add(-time.Hour), sweepBatch) }},
 		{"purge attempts", func(tx store.Conn) (int64, error) { return tx.PurgeAttempts(ctx, now, sweepBatch) }},
@@ -208,6 +209,12 @@ func (a *App) Sweep(ctx context.Context) error {
 		{"purge refresh tokens", func(tx store.Conn) (int64, error) { return tx.PurgeRefreshTokens(ctx, now, sweepBatch) }},
 		{"purge dev browsers", func(tx store.Conn) (int64, error) { return tx.PurgeDevBrowsers(ctx, old, sweepBatch) }},
 		{"purge mails", func(tx store.Conn) (int64, error) { return tx.PurgeMails(ctx, now.Add(-mailRetention), sweepBatch) }},
+		{"purge delivery attempts", func(tx store.Conn) (int64, error) { return tx.PurgeDeliveryAttempts(ctx, oldWebhooks, sweepBatch) }},
+		{"purge deliveries", func(tx store.Conn) (int64, error) { return tx.PurgeDeliveries(ctx, oldWebhooks, sweepBatch) }},
+		{"forget webhooks", func(tx store.Conn) (int64, error) { return tx.ForgetBodies(ctx, oldWebhooks, sweepBatch) }},
+		{"purge events", func(tx store.Conn) (int64, error) {
+			return tx.PurgeEvents(ctx, now.Add(-a.Settings.EventRetention), now, sweepBatch)
+		}},
 		{"purge tickets", func(tx store.Conn) (int64, error) { return tx.PurgeTickets(ctx, old, sweepBatch) }},
 	} {
 		if err := a.sweep(ctx, step.run); err != nil {
@@ -218,6 +225,24 @@ func (a *App) Sweep(ctx context.Context) error {
 }
 
 const sweepBatch = 500
+
+// expire writes down expiries, each with its event.
+func (a *App) expire(ctx context.Context, tx store.Conn, now time.Time) (int64, error) {
+	expired, err := tx.PersistExpired(ctx, now, sweepBatch)
+	if err != nil {
+		return 0, err
+	}
+	return int64(len(expired)), a.recordSessions(ctx, tx, event.SessionExpired, session.Ending{By: session.BySystem, At: now}, expired...)
+}
+
+// abandon writes down that sessions were given up, each with its event.
+func (a *App) abandon(ctx context.Context, tx store.Conn, now time.Time) (int64, error) {
+	given, err := tx.PersistAbandoned(ctx, now, sweepBatch)
+	if err != nil {
+		return 0, err
+	}
+	return int64(len(given)), a.recordSessions(ctx, tx, event.SessionAbandoned, session.Ending{By: session.BySystem, At: now}, given...)
+}
 
 func (a *App) sweep(ctx context.Context, step func(store.Conn) (int64, error)) error {
 	for {

@@ -147,12 +147,12 @@ func (a *App) ResetPassword(ctx context.Context, v *Visitor, req *api.ResetPassw
 		if *s, err = s.WithNewPassword(); err != nil {
 			return nil, err
 		}
-		_, err = changeRow(ctx, tx, s.UserID, now, func(tx store.Conn, u *store.User) error {
+		_, err = a.changeRow(ctx, tx, s.UserID, s.UserID, now, func(tx store.Conn, u *store.User) error {
 			setPassword(u, digest, now)
 			if !req.SignOutOfOtherSessions.Or(false) {
 				return nil
 			}
-			return signOutOfOthers(ctx, tx, u.ID, "", now)
+			return a.signOutOfOthers(ctx, tx, u.ID, "", now)
 		})
 		if err != nil {
 			return nil, err

@@ -225,7 +225,7 @@ func (a *App) whenReady(ctx context.Context, tx store.Conn, v *Visitor, b *brows
 	if err := dropClaim(ctx, tx, s.Email); err != nil {
 		return err
 	}
-	if err := insertUserRows(ctx, tx, u, []store.Identifier{email}); err != nil {
+	if err := a.insertUserRows(ctx, tx, u, []store.Identifier{email}, u.ID, now); err != nil {
 		return err
 	}
 	begun, err := a.begin(ctx, tx, v, b, beginning{userID: u.ID, strategy: signin.EmailCode}, now)

@@ -41,6 +41,9 @@ func (a *App) CreateToken(ctx context.Context, req *api.CreateToken) (*api.Token
 	if err != nil {
 		return nil, err
 	}
+	if err := a.noteTokens(ctx, s, now, lifetime); err != nil {
+		return nil, err
+	}
 	claims.ID = newJTI()
 	jwt, err := ring.SignSession(claims)
 	if err != nil {
@@ -81,7 +84,10 @@ func (a *App) CreateTokenFromTemplate(ctx context.Context, req *api.CreateToken)
 	if err != nil {
 		return nil, err
 	}
-	claims.ID = newJTI()
+	if err := a.noteTokens(ctx, s, now, lifetime); err != nil {
+		return nil, err
+	}
+	claims.ID = templateJTI(s.ID)
 	jwt, err := a.signTemplate(ctx, t, claims)
 	if err != nil {
 		return nil, fmt.Errorf("sign template token: %w", err)
@@ -155,7 +161,9 @@ func factorAge(s session.Session, now time.Time) [2]int {
 	return [2]int{max(0, int(now.Sub(s.CreatedAt)/time.Minute)), -1}
 }
 
-func newJTI() string { return secret.NewHex(10) }
+const jtiSize = 10 // bytes
+
+func newJTI() string { return secret.NewHex(jtiSize) }
 
 // customClaims are the operator's own claims in session tokens.
 func (a *App) customClaims(ctx context.Context, s session.Session) (map[string]any, error) {

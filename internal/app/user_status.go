@@ -15,7 +15,7 @@ const maxBulkUsers = 50
 // BanUser bans a user and ends all their sessions. Once it has answered, none of them mints tokens and none begins.
 func (a *App) BanUser(ctx context.Context, req *api.UserRef) (*api.User, error) {
 	now := a.now()
-	return a.changeUser(ctx, req.UserID, now, ban(ctx, now))
+	return a.changeUser(ctx, req.UserID, now, a.ban(ctx, now))
 }
 
 // UnbanUser lets a user begin sessions again. The ones that the ban ended stay ended.
@@ -26,7 +26,7 @@ func (a *App) UnbanUser(ctx context.Context, req *api.UserRef) (*api.User, error
 // BanUsers bans all the users or, when one does not exist, none.
 func (a *App) BanUsers(ctx context.Context, req *api.UserIDs) ([]api.User, error) {
 	now := a.now()
-	return a.changeUsers(ctx, req.UserIDs, now, ban(ctx, now))
+	return a.changeUsers(ctx, req.UserIDs, now, a.ban(ctx, now))
 }
 
 // UnbanUsers unbans all the users or, when one does not exist, none.
@@ -50,10 +50,10 @@ func (a *App) UnlockUser(ctx context.Context, req *api.UserRef) (*api.User, erro
 	})
 }
 
-func ban(ctx context.Context, now time.Time) func(store.Conn, *store.User) error {
+func (a *App) ban(ctx context.Context, now time.Time) func(store.Conn, *store.User) error {
 	return func(tx store.Conn, u *store.User) error {
 		u.Banned = true
-		return signOut(ctx, tx, u.ID, session.ReasonUserBanned, now)
+		return a.signOut(ctx, tx, u.ID, session.ReasonUserBanned, now)
 	}
 }
 
@@ -76,7 +76,7 @@ func (a *App) changeUsers(ctx context.Context, given []string, now time.Time, ap
 	err := a.Store.Update(ctx, func(tx store.Conn) error {
 		changed = changed[:0]
 		for _, id := range sorted {
-			u, err := changeRow(ctx, tx, id, now, apply)
+			u, err := a.changeRow(ctx, tx, id, session.ByBackend, now, apply)
 			if err != nil {
 				return err
 			}

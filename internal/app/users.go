@@ -66,7 +66,7 @@ func (a *App) CreateUser(ctx context.Context, req *api.CreateUser) (*api.User, e
 		return nil, err
 	}
 	setPassword(&u, digest, now)
-	if err := a.insertUser(ctx, u, ids); err != nil {
+	if err := a.insertUser(ctx, u, ids, session.ByBackend, now); err != nil {
 		return nil, err
 	}
 	return a.userView(u, ids), nil
@@ -84,23 +84,8 @@ func (a *App) newUser(req *api.CreateUser, now time.Time) (store.User, error) {
 }
 
 // insertUser writes a new user with their identifiers, or names what belongs to somebody else.
-func (a *App) insertUser(ctx context.Context, u store.User, ids []store.Identifier) error {
-	return a.Store.Update(ctx, func(tx store.Conn) error { return insertUserRows(ctx, tx, u, ids) })
-}
-
-func insertUserRows(ctx context.Context, tx store.Conn, u store.User, ids []store.Identifier) error {
-	if err := checkUnique(ctx, tx, u); err != nil {
-		return err
-	}
-	if err := tx.InsertUser(ctx, u); err != nil {
-		return whenUserTaken(err, u)
-	}
-	for _, i := range ids {
-		if err := tx.InsertIdentifier(ctx, i); err != nil {
-			return whenTaken(err, i.Kind)
-		}
-	}
-	return nil
+func (a *App) insertUser(ctx context.Context, u store.User, ids []store.Identifier, by string, now time.Time) error {
+	return a.Store.Update(ctx, func(tx store.Conn) error { return a.insertUserRows(ctx, tx, u, ids, by, now) })
 }
 
 // GetUser finds a user.
@@ -145,7 +130,7 @@ func (a *App) UpdateUser(ctx context.Context, req *api.UpdateUser) (*api.User, e
 		}
 		setPassword(u, digest, now)
 		if digest != nil && req.SignOutOfOtherSessions.Or(false) {
-			if err := signOut(ctx, tx, u.ID, session.ReasonPasswordChanged, now); err != nil {
+			if err := a.signOut(ctx, tx, u.ID, session.ReasonPasswordChanged, now); err != nil {
 				return err
 			}
 		}
@@ -158,7 +143,7 @@ func (a *App) changeUser(ctx context.Context, id string, now time.Time, apply fu
 	var u store.User
 	var ids []store.Identifier
 	err := a.Store.Update(ctx, func(tx store.Conn) (err error) {
-		if u, err = changeRow(ctx, tx, id, now, apply); err != nil {
+		if u, err = a.changeRow(ctx, tx, id, session.ByBackend, now, apply); err != nil {
 			return err
 		}
 		ids, err = tx.Identifiers(ctx, id)
@@ -173,10 +158,16 @@ func (a *App) changeUser(ctx context.Context, id string, now time.Time, apply fu
 // errUnchanged is what apply says when it has nothing to change.
 var errUnchanged = errors.New("unchanged")
 
-func changeRow(ctx context.Context, tx store.Conn, id string, now time.Time, apply func(store.Conn, *store.User) error) (store.User, error) {
+// changeRow is changeUser within a transaction. by is who does it.
+func (a *App) changeRow(ctx context.Context, tx store.Conn, id, by string, now time.Time, apply func(store.Conn, *store.User) error) (store.User, error) {
 	u, err := tx.UserForUpdate(ctx, id)
 	if err != nil {
 		return u, whenAbsent(err, userNotFound(id))
+	}
+	before := u
+	idsBefore, err := tx.Identifiers(ctx, id)
+	if err != nil {
+		return u, err
 	}
 	switch err := apply(tx, &u); {
 	case errors.Is(err, errUnchanged):
@@ -184,8 +175,11 @@ func changeRow(ctx context.Context, tx store.Conn, id string, now time.Time, app
 	case err != nil:
 		return u, err
 	}
-	u.UpdatedAt = now
-	return u, whenUserTaken(tx.UpdateUser(ctx, u), u)
+	idsAfter, err := tx.Identifiers(ctx, id)
+	if err != nil {
+		return u, err
+	}
+	return u, a.updateUser(ctx, tx, &u, by, now, changedFields(before, u, idsBefore, idsAfter)...)
 }
 
 // DeleteUser deletes a user with all that is theirs, and ends their sessions, which stay for the record only.
@@ -196,7 +190,7 @@ func (a *App) DeleteUser(ctx context.Context, req *api.UserRef) (*api.Deleted, e
 		if u, err = tx.UserForUpdate(ctx, req.UserID); err != nil {
 			return whenAbsent(err, userNotFound(req.UserID))
 		}
-		return deleteUser(ctx, tx, u.ID, session.ByBackend, now)
+		return a.deleteUser(ctx, tx, u, session.ByBackend, now)
 	})
 	if err != nil {
 		return nil, err
@@ -204,25 +198,9 @@ func (a *App) DeleteUser(ctx context.Context, req *api.UserRef) (*api.Deleted, e
 	return &api.Deleted{Object: "user", ID: u.ID, Deleted: true, ExternalID: pointer(u.ExternalID)}, nil
 }
 
-// deleteUser deletes a user whose row has been taken. by is who does it.
-func deleteUser(ctx context.Context, tx store.Conn, id, by string, now time.Time) error {
-	if err := endSessions(ctx, tx, id, "", session.Ending{Reason: session.ReasonUserDeleted, By: by, At: now}); err != nil {
-		return err
-	}
-	return errors.Join(tx.HideSessions(ctx, id), tx.DeleteTickets(ctx, id), tx.DeleteIdentifiers(ctx, id), tx.DeleteUser(ctx, id))
-}
-
 // signOut ends all sessions of a user for the backend, in the transaction that changes the user.
-func signOut(ctx context.Context, tx store.Conn, userID string, reason session.Reason, now time.Time) error {
-	return endSessions(ctx, tx, userID, "", session.Ending{Reason: reason, By: session.ByBackend, At: now})
-}
-
-// endSessions ends all sessions of a user but the one to keep, in the transaction that changes the user.
-func endSessions(ctx context.Context, tx store.Conn, userID, keep string, end session.Ending) error {
-	if _, err := tx.EndSessions(ctx, userID, keep, session.Revoke, end); err != nil {
-		return err
-	}
-	return tx.ForgetUserSessions(ctx, userID, end.At)
+func (a *App) signOut(ctx context.Context, tx store.Conn, userID string, reason session.Reason, now time.Time) error {
+	return a.endSessions(ctx, tx, userID, "", session.Ending{Reason: reason, By: session.ByBackend, At: now})
 }
 
 // ListMemberships lists the organizations of a user, of which there are none here.

@@ -37,6 +37,8 @@ type Config struct {
 	SessionMaxLifetime       time.Duration `name:"session-max-lifetime" env:"SOJOURN_SESSION_MAX_LIFETIME" default:"168h" help:"How long a session lives at most, whatever happens. 0 is off."`
 	SessionInactivityTimeout time.Duration `name:"session-inactivity-timeout" env:"SOJOURN_SESSION_INACTIVITY_TIMEOUT" default:"0s" help:"How long a session lives without activity. 0 is off; not both can be."`
 	SessionRetention         time.Duration `name:"session-retention" env:"SOJOURN_SESSION_RETENTION" default:"2160h" help:"How long ended sessions, idle clients and used-up tickets are kept."`
+	EventRetention           time.Duration `name:"event-retention" env:"SOJOURN_EVENT_RETENTION" default:"2160h" help:"How long the log of events is kept: who did what to which session. What revokes tokens that still live is kept longer."`
+	WebhookRetention         time.Duration `name:"webhook-retention" env:"SOJOURN_WEBHOOK_RETENTION" default:"168h" help:"How long what webhooks said can be delivered again, and how long the log of their delivery is kept."`
 	SweepInterval            time.Duration `name:"sweep-interval" env:"SOJOURN_SWEEP_INTERVAL" default:"1m" help:"How often expired sessions are written down and old ones deleted."`
 
 	TokenLifetime time.Duration `name:"token-lifetime" env:"SOJOURN_TOKEN_LIFETIME" default:"60s" help:"Lifetime of session tokens when the caller does not say."`
@@ -86,6 +88,8 @@ func (c *Config) Check() error {
 		return fmt.Errorf("SOJOURN_ENVIRONMENT is %q: want development or production", c.Environment)
 	case c.TokenLifetime < time.Second:
 		return errors.New("SOJOURN_TOKEN_LIFETIME must be a second or more")
+	case c.EventRetention < 0 || c.WebhookRetention < 0:
+		return errors.New("SOJOURN_EVENT_RETENTION and SOJOURN_WEBHOOK_RETENTION cannot be negative")
 	case c.SessionRetention < 0 || c.SweepInterval <= 0 || c.ShutdownTimeout < 0:
 		return errors.New("SOJOURN_SESSION_RETENTION and SOJOURN_SHUTDOWN_TIMEOUT cannot be negative, and SOJOURN_SWEEP_INTERVAL must be positive")
 	case c.PasswordMinLength < 1 || c.LockoutAttempts < 0 || c.BackendRateLimit < 0:

@@ -8,12 +8,14 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"strconv"
 	"time"
 
 	"github.com/sojourn-auth/sojourn/api"
 	"github.com/sojourn-auth/sojourn/internal/app"
+	"github.com/sojourn-auth/sojourn/internal/event"
 )
 
 // endpoint makes a handler of an operation: it fills the request from path, query, headers and body, calls the
@@ -31,13 +33,33 @@ func endpoint[Req, Res any](a *app.App, pattern string, operation func(context.C
 			fail(a, w, r, err)
 			return
 		}
-		res, err := operation(r.Context(), req)
+		ctx := r.Context()
+		if r.Method != http.MethodGet { // which changes nothing
+			ctx = app.WithOrigin(ctx, origin(a, r, pattern))
+		}
+		res, err := operation(ctx, req)
 		if err != nil {
 			fail(a, w, r, err)
 			return
 		}
 		write(a, w, r, res)
 	})
+}
+
+// origin is where what an operation does comes from.
+func origin(a *app.App, r *http.Request, pattern string) event.Origin {
+	address := remote(r)
+	if trusts(a, address) {
+		address = forwardedFor(a, r, address)
+	}
+	return event.Origin{Operation: pattern, Trace: traceOf(r), Address: addressText(address), UserAgent: userAgent(r)}
+}
+
+func addressText(address netip.Addr) string {
+	if !address.IsValid() {
+		return ""
+	}
+	return address.String()
 }
 
 // appender is an answer that knows a faster way to its own JSON.

@@ -63,6 +63,7 @@ type problem struct {
 
 func hostedPage(a *app.App, name string, serve func(*stop) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r = r.WithContext(app.WithOrigin(r.Context(), visitOrigin(r, r.Method+" /"+name)))
 		s := &stop{a: a, w: w, r: r, v: visitorOf(r), page: name, status: http.StatusOK}
 		err := s.arrive()
 		if err == nil {

@@ -69,6 +69,9 @@ func Routes(a *app.App) []Route {
 		route(a, "POST /v1/actor_tokens/{actor_token_id}/revoke", a.RevokeActorToken),
 		route(a, "POST /v1/testing_tokens", a.CreateTestingToken),
 
+		route(a, "GET /v1/events", a.ListEvents),
+		route(a, "GET /v1/events/{event_id}", a.GetEvent),
+
 		route(a, "GET /v1/jwks", a.JWKS),
 		route(a, "GET /v1/instance", a.GetInstance),
 		route(a, "PATCH /v1/instance", a.UpdateInstance),

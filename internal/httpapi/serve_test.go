@@ -145,7 +145,7 @@ func newWorld(databaseURL string) (*world, error) {
 		Settings: app.Settings{
 			Environment: app.Development, Issuer: issuer,
 			Lifetimes: session.Lifetimes{Max: session.DefaultMax, Abandon: session.DefaultAbandon},
-			Retention: 30 * 24 * time.Hour, TokenLifetime: time.Minute, ClaimsVersion: 2, PasswordMin: 8, MaxAttempts: 10,
+			Retention: 30 * 24 * time.Hour, EventRetention: 60 * 24 * time.Hour, WebhookRetention: 7 * 24 * time.Hour, TokenLifetime: time.Minute, ClaimsVersion: 2, PasswordMin: 8, MaxAttempts: 10,
 		},
 	}
 	return w, nil

@@ -6,6 +6,7 @@ import (
 
 	"github.com/sojourn-auth/sojourn/api"
 	"github.com/sojourn-auth/sojourn/internal/app"
+	"github.com/sojourn-auth/sojourn/internal/event"
 )
 
 // FrontendRoute is one operation of the Frontend API.
@@ -29,7 +30,7 @@ func visit[Req, Res any](a *app.App, pattern string, operation func(context.Cont
 			fail(a, w, r, err)
 			return
 		}
-		res, err := operation(r.Context(), v, req)
+		res, err := operation(app.WithOrigin(r.Context(), visitOrigin(r, pattern)), v, req)
 		keep(a, w, r, v) // of an operation that failed too: what it did to the client stands
 		if err != nil {
 			fail(a, w, r, err)
@@ -39,6 +40,12 @@ func visit[Req, Res any](a *app.App, pattern string, operation func(context.Cont
 			fail(a, w, r, err)
 		}
 	})}
+}
+
+// visitOrigin is where what a visitor does comes from.
+func visitOrigin(r *http.Request, operation string) event.Origin {
+	v := visitorOf(r)
+	return event.Origin{Operation: operation, Trace: traceOf(r), Address: v.Address, UserAgent: v.UserAgent}
 }
 
 // wrapped answers what an operation says, and the client beside it. The page takes that client for its own, and the hooks

@@ -104,6 +104,9 @@ type Session struct {
 	InactivityMS int64 // milliseconds without activity that end it; 0 when they do not
 
 	End *Ending // nil while it is live
+
+	Events      int64     // how many have been written of it
+	TokensUntil time.Time // when its longest token runs out, of those that are noted; zero when none is
 }
 
 // Ending keeps why, by whom and when a session ended.
@@ -131,10 +134,11 @@ const (
 	ReasonAbandoned           Reason = "abandoned"
 )
 
-// The parties that end sessions besides users.
+// The parties that change things besides users.
 const (
-	ByBackend = "backend_api" // whoever holds the secret key
-	BySystem  = "system"      // the clock
+	ByBackend  = "backend_api" // whoever holds the secret key
+	ByOperator = "operator"    // whoever runs commands beside the server
+	BySystem   = "system"      // the clock
 )
 
 // StatusAt is the status at a moment: time ends a session whether or not anybody wrote it down.

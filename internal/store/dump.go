@@ -33,10 +33,20 @@ const (
 // without them there is no instance. What lasts for minutes (rate_limits, attempts, codes, handshakes), what nobody
 // waits for any more (mails) and what belongs to a database (its schema versions) stays behind.
 var DumpTables = []Table{
+	table("delivery_attempts", `id TEXT, delivery_id TEXT, at BIGINT, took_ms BIGINT, status_code BIGINT, error TEXT`),
+	table("deliveries", `id TEXT, endpoint_id TEXT, event_id TEXT, event_type TEXT, status TEXT, attempts BIGINT,
+		next_at BIGINT, created_at BIGINT, updated_at BIGINT`),
+	table("events", `id TEXT, type TEXT, at BIGINT, subject TEXT, position BIGINT, session_id TEXT, user_id TEXT,
+		reason TEXT, caused_by TEXT, changes TEXT, operation TEXT, trace TEXT, address TEXT, user_agent TEXT,
+		tokens_until BIGINT, body TEXT`),
+	table("endpoints", `id TEXT, kind TEXT, url TEXT, description TEXT, event_types TEXT, enabled BOOLEAN,
+		disabled_reason TEXT, secret TEXT, old_secret TEXT, old_secret_until BIGINT, failures BIGINT,
+		failing_since BIGINT, open_until BIGINT, created_at BIGINT, updated_at BIGINT`),
 	table("refresh_tokens", `hash TEXT, session_id TEXT, expire_at BIGINT`),
 	table("sessions", `id TEXT, user_id TEXT, client_id TEXT, status TEXT, actor TEXT, last_active_organization_id TEXT,
 		last_active_at BIGINT, activity TEXT, expire_at BIGINT, max_expire_at BIGINT, abandon_at BIGINT,
-		inactivity_ms BIGINT, created_at BIGINT, updated_at BIGINT, end_reason TEXT, ended_by TEXT, ended_at BIGINT`),
+		inactivity_ms BIGINT, created_at BIGINT, updated_at BIGINT, end_reason TEXT, ended_by TEXT, ended_at BIGINT,
+		event_count BIGINT, tokens_until BIGINT`),
 	table("dev_browsers", `hash TEXT, client_id TEXT, created_at BIGINT`),
 	table("clients", `id TEXT, rotating_token_hash TEXT, previous_token_hash TEXT, previous_token_until BIGINT,
 		last_active_session_id TEXT, last_strategy TEXT, sign_in_id TEXT, sign_up_id TEXT, created_at BIGINT,
@@ -51,7 +61,7 @@ var DumpTables = []Table{
 		private_metadata TEXT, unsafe_metadata TEXT, banned BOOLEAN, locked BOOLEAN, locked_until BIGINT,
 		failed_attempts BIGINT, delete_self_enabled BOOLEAN, create_org_enabled BOOLEAN, create_org_limit BIGINT,
 		legal_accepted_at BIGINT, bypass_client_trust BOOLEAN, last_sign_in_at BIGINT, last_active_at BIGINT,
-		created_at BIGINT, updated_at BIGINT`),
+		created_at BIGINT, updated_at BIGINT, event_count BIGINT`),
 	table("jwt_templates", `id TEXT, name TEXT, claims TEXT, lifetime_s BIGINT, skew_s BIGINT, algorithm TEXT,
 		signing_key TEXT, created_at BIGINT, updated_at BIGINT`),
 	table("secret_keys", `hash TEXT, created_at BIGINT`),
@@ -136,11 +146,7 @@ func (c Conn) RestoreRows(ctx context.Context, t Table, columns []Column, rows [
 	w := &where{}
 	values := make([]string, len(rows))
 	for i, r := range rows {
-		marks := make([]string, len(r))
-		for j, v := range r {
-			marks[j] = w.arg(v)
-		}
-		values[i] = "(" + strings.Join(marks, ", ") + ")"
+		values[i] = w.row(r...)
 	}
 	_, err := c.exec(ctx, fmt.Sprintf(`INSERT INTO %s (%s) VALUES %s`,
 		t.Name, Table{Columns: columns}.names(), strings.Join(values, ", ")), w.args...)

@@ -58,13 +58,14 @@ func (c Conn) SecretKeyHashes(ctx context.Context) ([]string, error) {
 	return many(ctx, c, scalar[string], `SELECT hash FROM secret_keys ORDER BY created_at, hash`)
 }
 
-// SetSecretKey makes the key with this hash the only one.
-func (c Conn) SetSecretKey(ctx context.Context, hash string, now time.Time) error {
-	if _, err := c.exec(ctx, `DELETE FROM secret_keys WHERE hash <> $1`, hash); err != nil {
-		return err
+// SetSecretKey makes the key with this hash the only one, and reports whether it was not.
+func (c Conn) SetSecretKey(ctx context.Context, hash string, now time.Time) (changed bool, err error) {
+	gone, err := c.exec(ctx, `DELETE FROM secret_keys WHERE hash <> $1`, hash)
+	if err != nil {
+		return false, err
 	}
-	_, err := c.exec(ctx, `INSERT INTO secret_keys (hash, created_at) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING`, hash, ms(now))
-	return err
+	added, err := c.exec(ctx, `INSERT INTO secret_keys (hash, created_at) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING`, hash, ms(now))
+	return gone+added > 0, err
 }
 
 // Setting reads a stored setting, or ErrNotFound.

@@ -324,7 +324,7 @@ func planCases(n int) []planCase {
 			_, _ = c.PersistAbandoned(ctx, start, planBatch)
 		}},
 		{name: "sweep: purge sessions", indexes: "sessions_ended sessions_pkey", do: func(ctx context.Context, c store.Conn) {
-			_, _ = c.PurgeSessions(ctx, old, planBatch)
+			_, _ = c.PurgeSessions(ctx, old, old, planBatch)
 		}},
 		{name: "sweep: purge clients", indexes: "clients_created clients_pkey sessions_client", do: func(ctx context.Context, c store.Conn) {
 			_, _ = c.PurgeClients(ctx, old, planBatch)

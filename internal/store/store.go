@@ -40,13 +40,17 @@ type engine interface {
 }
 
 // Conn runs statements: on its own for reads, or inside the transaction that Update handed out.
-type Conn struct{ q querier }
+type Conn struct {
+	q     querier
+	wrote *bool // whether the transaction has written events; nil outside of one
+}
 
 // DB is an open database.
 type DB struct {
 	Conn
 	engine engine
 	name   string
+	news   *news
 }
 
 // Open opens the database that databaseURL names: "sqlite:PATH" or "postgres://…".
@@ -60,13 +64,13 @@ func Open(ctx context.Context, databaseURL string) (*DB, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &DB{Conn: Conn{q: e}, engine: e, name: name}, nil
+		return &DB{Conn: Conn{q: e}, engine: e, name: name, news: newNews(quiet{})}, nil
 	default:
 		e, err := openPostgres(ctx, databaseURL)
 		if err != nil {
 			return nil, err
 		}
-		return &DB{Conn: Conn{q: e}, engine: e, name: name}, nil
+		return &DB{Conn: Conn{q: e}, engine: e, name: name, news: newNews(e)}, nil
 	}
 }
 
@@ -97,7 +101,15 @@ func (db *DB) Engine() string { return db.name }
 // Update runs do in one transaction. When it returns nil the changes survive a crash and a power cut;
 // when it returns an error nothing of them remains. do may run more than once and must not call Update.
 func (db *DB) Update(ctx context.Context, do func(tx Conn) error) error {
-	return db.engine.update(ctx, func(q querier) error { return do(Conn{q: q}) })
+	wrote := false
+	err := db.engine.update(ctx, func(q querier) error {
+		wrote = false // another attempt may have
+		return do(Conn{q: q, wrote: &wrote})
+	})
+	if err == nil && wrote {
+		db.news.tell()
+	}
+	return err
 }
 
 // Ready reports whether the database answers and its schema carries this program: nil, ErrUnavailable, ErrSchemaOld
@@ -111,7 +123,10 @@ func (db *DB) Ready(ctx context.Context) error {
 }
 
 // Close waits for running transactions and closes the database.
-func (db *DB) Close() error { return db.engine.close() }
+func (db *DB) Close() error {
+	db.news.close()
+	return db.engine.close()
+}
 
 // one reads the single row of a statement, or ErrNotFound.
 func one[T any](ctx context.Context, c Conn, scan func(row) (T, error), sql string, args ...any) (T, error) {
@@ -189,6 +204,15 @@ func (w *where) list(values []string) string {
 		marks[i] = w.arg(v)
 	}
 	return strings.Join(marks, ", ")
+}
+
+// row adds the values of a row of an INSERT and answers their placeholders.
+func (w *where) row(values ...any) string {
+	marks := make([]string, len(values))
+	for i, v := range values {
+		marks[i] = w.arg(v)
+	}
+	return "(" + strings.Join(marks, ", ") + ")"
 }
 
 func (w *where) String() string {

@@ -38,6 +38,7 @@ type User struct {
 	LastActiveAt        time.Time // start of the day, UTC
 	CreatedAt           time.Time
 	UpdatedAt           time.Time
+	Events              int64 // how many have been written of them
 }
 
 const (
@@ -45,9 +46,9 @@ const (
 	primary_email_id, primary_phone_id, primary_web3_id, password_hasher, password_digest, password_updated_at,
 	password_compromised, public_metadata, private_metadata, unsafe_metadata, banned, locked, locked_until,
 	failed_attempts, delete_self_enabled, create_org_enabled, create_org_limit, legal_accepted_at,
-	bypass_client_trust, last_sign_in_at, last_active_at, created_at, updated_at`
+	bypass_client_trust, last_sign_in_at, last_active_at, created_at, updated_at, event_count`
 	userValues = `($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
-	$16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30)`
+	$16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31)`
 )
 
 func scanUser(r row) (User, error) {
@@ -63,7 +64,7 @@ func scanUser(r row) (User, error) {
 		&email, &phone, &web3, &hasher, &digest, &passwordAt,
 		&u.PasswordCompromised, &public, &private, &unsafe, &u.Banned, &u.Locked, &lockedUntil,
 		&u.FailedAttempts, &u.DeleteSelfEnabled, &u.CreateOrgEnabled, &u.CreateOrgLimit, &legal,
-		&u.BypassClientTrust, &lastSignIn, &lastActive, &created, &updated)
+		&u.BypassClientTrust, &lastSignIn, &lastActive, &created, &updated, &u.Events)
 	u.ExternalID, u.Username, u.FirstName, u.LastName, u.Locale = text(external), text(username), text(first), text(last), text(locale)
 	u.PrimaryEmailID, u.PrimaryPhoneID, u.PrimaryWeb3ID = text(email), text(phone), text(web3)
 	u.PasswordHasher, u.PasswordDigest, u.PasswordUpdatedAt = text(hasher), text(digest), optionalMoment(passwordAt)
@@ -84,7 +85,7 @@ func (u User) args() []any {
 		string(u.PublicMetadata), string(u.PrivateMetadata), string(u.UnsafeMetadata),
 		u.Banned, u.Locked, optionalMS(u.LockedUntil), u.FailedAttempts,
 		u.DeleteSelfEnabled, u.CreateOrgEnabled, u.CreateOrgLimit, optionalMS(u.LegalAcceptedAt),
-		u.BypassClientTrust, optionalMS(u.LastSignInAt), optionalMS(u.LastActiveAt), ms(u.CreatedAt), ms(u.UpdatedAt),
+		u.BypassClientTrust, optionalMS(u.LastSignInAt), optionalMS(u.LastActiveAt), ms(u.CreatedAt), ms(u.UpdatedAt), u.Events,
 	}
 }
 

@@ -1,0 +1,144 @@
+package store
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"time"
+)
+
+// EndpointKind is how an endpoint is told.
+type EndpointKind string
+
+// The kinds of endpoints.
+const (
+	WebhookEndpoint EndpointKind = "webhook" // Standard Webhooks
+	PushEndpoint    EndpointKind = "push"    // security event tokens, RFC 8935
+	PollEndpoint    EndpointKind = "poll"    // security event tokens, RFC 8936; it asks for itself
+)
+
+// Endpoint is somebody who is told of events.
+type Endpoint struct {
+	ID             string
+	Kind           EndpointKind
+	URL            string // "" for one that polls
+	Description    string
+	EventTypes     []string // none: those of the contract
+	Enabled        bool
+	DisabledReason string // "" when somebody wished it so
+	Secret         []byte // sealed; nil when it has none
+	OldSecret      []byte // sealed; good for signing until OldSecretUntil
+	OldSecretUntil time.Time
+	Circuit        Circuit
+	CreatedAt      time.Time
+	UpdatedAt      time.Time
+}
+
+// Circuit keeps an endpoint that fails from being asked all the time.
+type Circuit struct {
+	Failures     int64 // in a row
+	FailingSince time.Time
+	OpenUntil    time.Time // nothing is sent before
+}
+
+const endpointColumns = `id, kind, url, description, event_types, enabled, disabled_reason, secret, old_secret,
+	old_secret_until, failures, failing_since, open_until, created_at, updated_at`
+
+func scanEndpoint(r row) (Endpoint, error) {
+	var (
+		e                          Endpoint
+		kind, types                string
+		reason, secret, old        *string
+		oldUntil, failing, circuit *int64
+		created, updated           int64
+	)
+	err := r.Scan(&e.ID, &kind, &e.URL, &e.Description, &types, &e.Enabled, &reason, &secret, &old, &oldUntil,
+		&e.Circuit.Failures, &failing, &circuit, &created, &updated)
+	if err != nil {
+		return e, err
+	}
+	e.Kind, e.DisabledReason, e.OldSecretUntil = EndpointKind(kind), text(reason), optionalMoment(oldUntil)
+	e.Circuit.FailingSince, e.Circuit.OpenUntil = optionalMoment(failing), optionalMoment(circuit)
+	e.CreatedAt, e.UpdatedAt = moment(created), moment(updated)
+	var err1, err2 error
+	e.Secret, err1 = sealedBytes(secret)
+	e.OldSecret, err2 = sealedBytes(old)
+	return e, errors.Join(json.Unmarshal([]byte(types), &e.EventTypes), err1, err2)
+}
+
+func sealedBytes(s *string) ([]byte, error) {
+	if s == nil {
+		return nil, nil
+	}
+	return base64.StdEncoding.DecodeString(*s)
+}
+
+func sealedText(b []byte) *string {
+	if b == nil {
+		return nil
+	}
+	return optional(base64.StdEncoding.EncodeToString(b))
+}
+
+func (e Endpoint) args() ([]any, error) {
+	types, err := json.Marshal(append([]string{}, e.EventTypes...))
+	return []any{
+		e.ID, string(e.Kind), e.URL, e.Description, string(types), e.Enabled, optional(e.DisabledReason),
+		sealedText(e.Secret), sealedText(e.OldSecret), optionalMS(e.OldSecretUntil), e.Circuit.Failures,
+		optionalMS(e.Circuit.FailingSince), optionalMS(e.Circuit.OpenUntil), ms(e.CreatedAt), ms(e.UpdatedAt),
+	}, err
+}
+
+// InsertEndpoint writes a new endpoint.
+func (c Conn) InsertEndpoint(ctx context.Context, e Endpoint) error {
+	args, err := e.args()
+	if err != nil {
+		return err
+	}
+	_, err = c.exec(ctx, `INSERT INTO endpoints (`+endpointColumns+`)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`, args...)
+	return err
+}
+
+// Endpoint finds an endpoint, or ErrNotFound.
+func (c Conn) Endpoint(ctx context.Context, id string) (Endpoint, error) {
+	return one(ctx, c, scanEndpoint, `SELECT `+endpointColumns+` FROM endpoints WHERE id = $1`, id)
+}
+
+// EndpointForUpdate reads an endpoint that nobody else can change until the transaction ends, or ErrNotFound.
+func (c Conn) EndpointForUpdate(ctx context.Context, id string) (Endpoint, error) {
+	return one(ctx, c, scanEndpoint, `UPDATE endpoints SET updated_at = updated_at WHERE id = $1 RETURNING `+endpointColumns, id)
+}
+
+// UpdateEndpoint writes the whole row. Read it with EndpointForUpdate in the same transaction.
+func (c Conn) UpdateEndpoint(ctx context.Context, e Endpoint) error {
+	args, err := e.args()
+	if err != nil {
+		return err
+	}
+	return c.execOne(ctx, `UPDATE endpoints SET (`+endpointColumns+`) =
+		($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) WHERE id = $1`, args...)
+}
+
+// Endpoints lists all endpoints, newest first. There are few.
+func (c Conn) Endpoints(ctx context.Context) ([]Endpoint, error) {
+	return many(ctx, c, scanEndpoint, `SELECT `+endpointColumns+` FROM endpoints ORDER BY created_at DESC, id DESC`)
+}
+
+// DeleteEndpoint deletes an endpoint with what is on its way to it, and its log; ErrNotFound when there is none.
+func (c Conn) DeleteEndpoint(ctx context.Context, id string) error {
+	if err := c.execOne(ctx, `DELETE FROM endpoints WHERE id = $1`, id); err != nil {
+		return err
+	}
+	_, err1 := c.exec(ctx, `DELETE FROM delivery_attempts WHERE delivery_id IN (SELECT id FROM deliveries WHERE endpoint_id = $1)`, id)
+	_, err2 := c.exec(ctx, `DELETE FROM deliveries WHERE endpoint_id = $1`, id)
+	return errors.Join(err1, err2)
+}
+
+// SetCircuit writes the circuit of an endpoint, and nothing else of it.
+func (c Conn) SetCircuit(ctx context.Context, id string, v Circuit) error {
+	_, err := c.exec(ctx, `UPDATE endpoints SET failures = $2, failing_since = $3, open_until = $4 WHERE id = $1`,
+		id, v.Failures, optionalMS(v.FailingSince), optionalMS(v.OpenUntil))
+	return err
+}

@@ -1,0 +1,172 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/sojourn-auth/sojourn/internal/event"
+)
+
+const (
+	eventColumns = `id, type, at, subject, position, session_id, user_id, reason, caused_by, changes, operation, trace,
+	address, user_agent, tokens_until, body`
+	eventColumnCount = 16
+	// maxEventRows is how many events one statement writes: engines bound the parameters of a statement.
+	maxEventRows = 500
+)
+
+func scanEvent(r row) (event.Event, error) {
+	var (
+		e                                      event.Event
+		kind                                   string
+		at                                     int64
+		session, user, reason, changes         *string
+		operation, trace, address, agent, body *string
+		tokens                                 *int64
+	)
+	err := r.Scan(&e.ID, &kind, &at, &e.Subject, &e.Position, &session, &user, &reason, &e.By, &changes, &operation,
+		&trace, &address, &agent, &tokens, &body)
+	if err != nil {
+		return e, err
+	}
+	e.Type, e.At, e.TokensUntil = event.Type(kind), moment(at), optionalMoment(tokens)
+	e.SessionID, e.UserID, e.Reason, e.Body = text(session), text(user), text(reason), rawJSON(body)
+	e.Origin = event.Origin{Operation: text(operation), Trace: text(trace), Address: text(address), UserAgent: text(agent)}
+	if changes != nil {
+		err = json.Unmarshal([]byte(*changes), &e.Changes)
+	}
+	return e, err
+}
+
+// InsertEvents writes what happened. The transaction that writes it down is the one that made it happen.
+func (c Conn) InsertEvents(ctx context.Context, events []event.Event) error {
+	for len(events) > 0 {
+		n := min(len(events), maxEventRows)
+		if err := c.insertEvents(ctx, events[:n]); err != nil {
+			return err
+		}
+		events = events[n:]
+	}
+	return nil
+}
+
+func (c Conn) insertEvents(ctx context.Context, events []event.Event) error {
+	w := &where{args: make([]any, 0, len(events)*eventColumnCount)}
+	rows := make([]string, len(events))
+	for i, e := range events {
+		changes, err := changesText(e.Changes)
+		if err != nil {
+			return err
+		}
+		rows[i] = w.row(e.ID, string(e.Type), ms(e.At), e.Subject, e.Position, optional(e.SessionID), optional(e.UserID),
+			optional(e.Reason), e.By, changes, optional(e.Origin.Operation), optional(e.Origin.Trace),
+			optional(e.Origin.Address), optional(e.Origin.UserAgent), optionalMS(e.TokensUntil), jsonText(e.Body))
+	}
+	_, err := c.exec(ctx, `INSERT INTO events (`+eventColumns+`) VALUES `+strings.Join(rows, ", "), w.args...)
+	if err == nil && c.wrote != nil {
+		*c.wrote = true
+	}
+	return err
+}
+
+func changesText(names []string) (*string, error) {
+	if len(names) == 0 {
+		return nil, nil //nolint:nilnil // NULL
+	}
+	raw, err := json.Marshal(names)
+	return optional(string(raw)), err
+}
+
+// Event finds an event, or ErrNotFound.
+func (c Conn) Event(ctx context.Context, id string) (event.Event, error) {
+	return one(ctx, c, scanEvent, `SELECT `+eventColumns+` FROM events WHERE id = $1`, id)
+}
+
+// EventFilter selects events; empty fields select all.
+type EventFilter struct {
+	Types     []string
+	SessionID string
+	UserID    string
+	Since     time.Time // inclusive
+	Until     time.Time // exclusive
+}
+
+func (f EventFilter) where() *where {
+	w := &where{}
+	if len(f.Types) > 0 {
+		w.in(`type`, f.Types)
+	}
+	if f.SessionID != "" {
+		w.and(`session_id = ?`, f.SessionID)
+	}
+	if f.UserID != "" {
+		w.and(`user_id = ?`, f.UserID)
+	}
+	if !f.Since.IsZero() {
+		w.and(`at >= ?`, ms(f.Since))
+	}
+	if !f.Until.IsZero() {
+		w.and(`at < ?`, ms(f.Until))
+	}
+	return w
+}
+
+// Events lists events, newest first.
+func (c Conn) Events(ctx context.Context, f EventFilter, limit, offset int64) ([]event.Event, error) {
+	w := f.where()
+	sql := `SELECT ` + eventColumns + ` FROM events` + w.String() + ` ORDER BY at DESC, id DESC LIMIT ` + w.arg(limit) + ` OFFSET ` + w.arg(offset)
+	return many(ctx, c, scanEvent, sql, w.args...)
+}
+
+// CountEvents counts the events that Events would list without a limit.
+func (c Conn) CountEvents(ctx context.Context, f EventFilter) (int64, error) {
+	w := f.where()
+	return one(ctx, c, scalar[int64], `SELECT COUNT(*) FROM events`+w.String(), w.args...)
+}
+
+// EventsAfter reads a page of events in the order in which they were written, after one of them; the zero event stands
+// for the beginning.
+func (c Conn) EventsAfter(ctx context.Context, f EventFilter, after event.Event, limit int64) ([]event.Event, error) {
+	w := f.where()
+	if after.ID != "" {
+		w.and(`(at, id) > (?, ?)`, ms(after.At), after.ID)
+	}
+	sql := `SELECT ` + eventColumns + ` FROM events` + w.String() + ` ORDER BY at, id LIMIT ` + w.arg(limit)
+	return many(ctx, c, scanEvent, sql, w.args...)
+}
+
+// Revocations reads the events that revoke tokens which may still be accepted somewhere at now. With since, it reads
+// those alone that were written after it: the caller chooses a moment so far back that no transaction which took its
+// time before is still running, for a sequence would not show what commits late.
+func (c Conn) Revocations(ctx context.Context, since, now time.Time) ([]event.Event, error) {
+	if since.IsZero() {
+		return many(ctx, c, scanEvent, `SELECT `+eventColumns+` FROM events WHERE tokens_until > $1`, ms(now))
+	}
+	return many(ctx, c, scanEvent, `SELECT `+eventColumns+` FROM events
+		WHERE tokens_until IS NOT NULL AND at > $1 AND tokens_until > $2`, ms(since), ms(now))
+}
+
+// ForgetUserBodies forgets what webhooks said of a user, but for what is still on its way.
+func (c Conn) ForgetUserBodies(ctx context.Context, userID string) error {
+	_, err := c.exec(ctx, `UPDATE events SET body = NULL WHERE user_id = $1 AND body IS NOT NULL AND `+notOnItsWay, userID)
+	return err
+}
+
+// ForgetBodies forgets what up to limit webhooks said whose events were written before a moment, but for what is still on
+// its way.
+func (c Conn) ForgetBodies(ctx context.Context, before time.Time, limit int64) (int64, error) {
+	return c.exec(ctx, `UPDATE events SET body = NULL WHERE id IN
+		(SELECT id FROM events WHERE body IS NOT NULL AND at < $1 AND `+notOnItsWay+` ORDER BY at LIMIT $2)`, ms(before), limit)
+}
+
+const notOnItsWay = `NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event_id = events.id AND d.next_at IS NOT NULL)`
+
+// PurgeEvents deletes up to limit events that were written before a moment, but for those that still matter to somebody:
+// they are on their way, or revoke tokens that may be accepted at now.
+func (c Conn) PurgeEvents(ctx context.Context, before, now time.Time, limit int64) (int64, error) {
+	return c.exec(ctx, `DELETE FROM events WHERE id IN (SELECT id FROM events
+		WHERE at < $1 AND (tokens_until IS NULL OR tokens_until < $2) AND `+notOnItsWay+` ORDER BY at LIMIT $3)`,
+		ms(before), ms(now), limit)
+}
