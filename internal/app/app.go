@@ -12,6 +12,7 @@ import (
 
 	"github.com/segmentio/ksuid"
 
+	"github.com/sojourn-auth/sojourn/internal/egress"
 	"github.com/sojourn-auth/sojourn/internal/secret"
 	"github.com/sojourn-auth/sojourn/internal/session"
 	"github.com/sojourn-auth/sojourn/internal/store"
@@ -57,6 +58,7 @@ type Settings struct {
 	StrictList       bool          // listing sessions needs client_id or user_id
 	BackendHost      string        // under which the Backend API listens; "" for no particular one
 	Browsers         Browsers
+	Egress           egress.Policy // which URLs may be called
 }
 
 // Browsers are the rules of the Frontend API.
