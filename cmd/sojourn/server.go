@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -13,9 +14,11 @@ import (
 
 	"github.com/sojourn-auth/sojourn/internal/app"
 	"github.com/sojourn-auth/sojourn/internal/config"
+	"github.com/sojourn-auth/sojourn/internal/egress"
 	"github.com/sojourn-auth/sojourn/internal/httpapi"
 	"github.com/sojourn-auth/sojourn/internal/session"
 	"github.com/sojourn-auth/sojourn/internal/store"
+	"github.com/sojourn-auth/sojourn/internal/webhook"
 )
 
 // Bounds on what a connection may cost.
@@ -68,7 +71,12 @@ func settings(c *config.Config) (app.Settings, error) {
 	if err != nil {
 		return app.Settings{}, err
 	}
+	reachable, err := c.WebhookNetworks()
+	if err != nil {
+		return app.Settings{}, err
+	}
 	return app.Settings{
+		Egress:      egress.Policy{Development: c.Environment == app.Development, Networks: reachable},
 		Environment: c.Environment, Issuer: c.Issuer(),
 		Lifetimes: session.Lifetimes{Max: c.SessionMaxLifetime, Inactivity: c.SessionInactivityTimeout, Abandon: session.DefaultAbandon},
 		Retention: c.SessionRetention, EventRetention: c.EventRetention, WebhookRetention: c.WebhookRetention,
@@ -120,12 +128,8 @@ func serve(ctx context.Context, c *config.Config, a *app.App, l listeners, log *
 	for i, ln := range []net.Listener{l.backend, l.frontend} {
 		go func() { failed <- servers[i].Serve(ln) }()
 	}
-	sweeping, stopSweeping := context.WithCancel(ctx)
-	swept := make(chan struct{})
-	go func() {
-		defer close(swept)
-		sweep(sweeping, a, c.SweepInterval, log)
-	}()
+	stopSweeping := background(ctx, func(ctx context.Context) { sweep(ctx, a, c.SweepInterval, log) })
+	stopDelivering := background(ctx, newDeliverer(c, a, log).Run)
 
 	var err error
 	select {
@@ -134,8 +138,33 @@ func serve(ctx context.Context, c *config.Config, a *app.App, l listeners, log *
 		log.Info("stopping")
 	}
 	stopSweeping()
-	<-swept
-	return errors.Join(err, shutDown(c, servers), drainMail(c, a), a.Store.Close())
+	err = errors.Join(err, shutDown(c, servers), drainMail(c, a))
+	stopDelivering() // which began to end with ctx
+	return errors.Join(err, a.Store.Close())
+}
+
+// background starts work, and answers what ends it and waits for its end.
+func background(ctx context.Context, work func(context.Context)) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		work(ctx)
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
+// newDeliverer wires what sends webhooks and security event tokens.
+func newDeliverer(c *config.Config, a *app.App, log *slog.Logger) *webhook.Deliverer {
+	limits := webhook.DefaultLimits()
+	limits.Schedule, limits.Grace = c.WebhookRetrySchedule, c.ShutdownTimeout
+	return &webhook.Deliverer{
+		Store: a.Store, Post: egress.New(a.Settings.Egress).Post, Secrets: a.EndpointSecrets, Token: a.EventToken,
+		Now: a.Now, NewID: a.NewID, Jitter: rand.Float64, Log: log, Limits: limits,
+	}
 }
 
 func server(h http.Handler, log *slog.Logger) *http.Server {
