@@ -15,6 +15,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/sojourn-auth/sojourn/internal/event"
 	"github.com/sojourn-auth/sojourn/internal/session"
 	"github.com/sojourn-auth/sojourn/internal/store"
 	"github.com/sojourn-auth/sojourn/internal/store/storetest"
@@ -222,6 +223,11 @@ func literals(t *testing.T, args []any) string {
 			texts[i] = "'" + strings.ReplaceAll(v, "'", "''") + "'"
 		case int64, bool:
 			texts[i] = fmt.Sprint(v)
+		case *int64:
+			texts[i] = "NULL"
+			if v != nil {
+				texts[i] = fmt.Sprint(*v)
+			}
 		default:
 			t.Fatalf("no literal for %T", arg)
 		}
@@ -336,6 +342,7 @@ func planCases(n int) []planCase {
 			_, _ = c.PurgeTickets(ctx, old, planBatch)
 		}},
 	}
+	cases = append(cases, eventPlanCases(n)...)
 	for _, status := range session.Statuses {
 		cases = append(cases,
 			planCase{name: string(status) + " sessions of a user", indexes: "sessions_user sessions_expiry", do: sessions(store.SessionFilter{UserID: user, Status: status}, 10, 0)},
@@ -347,6 +354,77 @@ func planCases(n int) []planCase {
 		)
 	}
 	return cases
+}
+
+// eventPlanCases are those about events and who is told of them.
+func eventPlanCases(n int) []planCase {
+	user, sess, evt := planID("user", n/planPerUser/2+1), planID("sess", n/2), planID("evt", n/2)
+	middle, old := start.Add(-planRetention/2), start.Add(-planRetention)
+	events := func(f store.EventFilter, limit, offset int64) func(context.Context, store.Conn) {
+		return func(ctx context.Context, c store.Conn) { _, _ = c.Events(ctx, f, limit, offset) }
+	}
+	deliveries := func(f store.DeliveryFilter) func(context.Context, store.Conn) {
+		f.EndpointID = "ep_1"
+		return func(ctx context.Context, c store.Conn) { _, _ = c.Deliveries(ctx, f, 10, 0) }
+	}
+	redeliver := func(f store.DeliveryFilter) func(context.Context, store.Conn) {
+		f.EndpointID = "ep_1"
+		return func(ctx context.Context, c store.Conn) { _, _ = c.Redeliver(ctx, f, start) }
+	}
+	const few, sent = "there are few endpoints", "deliveries_due deliveries_pkey"
+	return []planCase{
+		{name: "event by id", indexes: "events_pkey", do: func(ctx context.Context, c store.Conn) { _, _ = c.Event(ctx, evt) }},
+		{name: "events", indexes: "events_at", do: events(store.EventFilter{}, 10, 0)},
+		{name: "events of a time", indexes: "events_at", do: events(store.EventFilter{Since: middle, Until: middle.Add(time.Hour)}, 10, 0)},
+		{name: "events of a session", indexes: "events_session", do: events(store.EventFilter{SessionID: sess}, 10, 0)},
+		{name: "events of a user", indexes: "events_user", do: events(store.EventFilter{UserID: user}, 10, 0)},
+		{name: "events after an event", indexes: "events_at", do: func(ctx context.Context, c store.Conn) {
+			_, _ = c.EventsAfter(ctx, store.EventFilter{}, event.Event{ID: evt, At: middle}, 500)
+		}},
+		{name: "revocations that matter", indexes: "events_revocations", do: func(ctx context.Context, c store.Conn) {
+			_, _ = c.Revocations(ctx, time.Time{}, start)
+		}},
+		{name: "revocations of late", indexes: "events_revocations_at", do: func(ctx context.Context, c store.Conn) {
+			_, _ = c.Revocations(ctx, start.Add(-time.Minute), start)
+		}},
+		{name: "forgetting what webhooks said of a user", indexes: "events_user deliveries_event endpoints_pkey", all: few, do: func(ctx context.Context, c store.Conn) {
+			_ = c.ForgetUserBodies(ctx, user)
+		}},
+		{name: "endpoint by id", indexes: "endpoints_pkey", all: few, do: func(ctx context.Context, c store.Conn) { _, _ = c.Endpoint(ctx, "ep_1") }},
+		{name: "endpoints", indexes: "endpoints_created", all: few, do: func(ctx context.Context, c store.Conn) { _, _ = c.Endpoints(ctx) }},
+		{name: "endpoints that something is due to", indexes: "endpoints_created deliveries_due", all: few, do: func(ctx context.Context, c store.Conn) {
+			_, _ = c.DueEndpoints(ctx, start)
+		}},
+		{name: "taking a probe", indexes: "endpoints_pkey", all: few, do: func(ctx context.Context, c store.Conn) {
+			_ = c.TakeProbe(ctx, "ep_1", start, start)
+		}},
+		{name: "claiming deliveries", indexes: sent, do: func(ctx context.Context, c store.Conn) {
+			_, _ = c.ClaimDeliveries(ctx, "ep_1", start, start.Add(time.Minute), 8)
+		}},
+		{name: "finishing an attempt", indexes: "deliveries_pkey", do: func(ctx context.Context, c store.Conn) {
+			_ = c.FinishAttempt(ctx, store.Delivery{ID: planID("dlv", n/2), Status: store.Waiting, NextAt: start}, start)
+		}},
+		{name: "deliveries to an endpoint", indexes: "deliveries_endpoint", do: deliveries(store.DeliveryFilter{})},
+		{name: "deliveries of a time", indexes: "deliveries_endpoint", do: deliveries(store.DeliveryFilter{Since: middle, Until: middle.Add(time.Hour)})},
+		{name: "delivery of an event", indexes: "deliveries_event", do: deliveries(store.DeliveryFilter{EventID: evt})},
+		{name: "attempts of deliveries", indexes: "delivery_attempts_delivery", sorts: "those of one page", do: func(ctx context.Context, c store.Conn) {
+			_, _ = c.DeliveryAttempts(ctx, planID("dlv", 1), planID("dlv", 2))
+		}},
+		{name: "redelivering an event", indexes: "deliveries_event events_pkey", do: redeliver(store.DeliveryFilter{EventID: evt})},
+		{name: "redelivering those of a time", indexes: "deliveries_endpoint events_pkey", do: redeliver(store.DeliveryFilter{Since: middle, Until: middle.Add(time.Hour)})},
+		{name: "sweep: forget webhooks", indexes: "events_bodies events_pkey deliveries_event endpoints_pkey", all: few, do: func(ctx context.Context, c store.Conn) {
+			_, _ = c.ForgetBodies(ctx, old, planBatch)
+		}},
+		{name: "sweep: purge events", indexes: "events_at events_pkey deliveries_event endpoints_pkey", all: few, do: func(ctx context.Context, c store.Conn) {
+			_, _ = c.PurgeEvents(ctx, old, start, planBatch)
+		}},
+		{name: "sweep: purge deliveries", indexes: "deliveries_age deliveries_pkey endpoints_pkey", all: few, do: func(ctx context.Context, c store.Conn) {
+			_, _ = c.PurgeDeliveries(ctx, old, planBatch)
+		}},
+		{name: "sweep: purge delivery attempts", indexes: "delivery_attempts_age delivery_attempts_pkey", do: func(ctx context.Context, c store.Conn) {
+			_, _ = c.PurgeDeliveryAttempts(ctx, old, planBatch)
+		}},
+	}
 }
 
 // fillForPlans makes n sessions, and of the rest what goes with them: begun evenly over the retention, each on a client
@@ -383,6 +461,16 @@ func fillForPlans(t *testing.T, databaseURL string, n int) {
 				WHEN born <= %d THEN 'abandoned' WHEN born <= %d THEN 'expired' ELSE 'active' END AS state FROM %s) AS decided`,
 			users, session.DefaultAbandon.Milliseconds(), session.DefaultMax.Milliseconds(), now-day,
 			now-session.DefaultAbandon.Milliseconds(), now-session.DefaultMax.Milliseconds(), rows(n)),
+		fmt.Sprintf(`INSERT INTO events (id, type, at, subject, position, session_id, user_id, caused_by, tokens_until, body)
+			SELECT 'evt_' || id, CASE WHEN i %% 2 = 0 THEN 'session.created' ELSE 'session.revoked' END, born, 'sess_' || id, 1, 'sess_' || id,
+			'user_' || (1000000000 + i %% %d), 'backend_api', CASE WHEN i %% 2 = 0 THEN NULL ELSE born + 180000 END,
+			CASE WHEN born < %d THEN NULL ELSE '{}' END FROM `, users, now-7*day)+rows(n),
+		fmt.Sprintf(`INSERT INTO endpoints (id, kind, url, description, event_types, enabled, failures, openings, created_at, updated_at)
+			SELECT 'ep_' || i, 'webhook', 'https://example.com/', '', '[]', i < 8, 0, 0, %d, %d FROM `, now, now)+rows(10),
+		`INSERT INTO deliveries (id, endpoint_id, event_id, event_type, status, attempts, next_at, created_at, updated_at)
+			SELECT 'dlv_' || id, 'ep_' || i % 10, 'evt_' || id, 'session.created', CASE WHEN i % 100 = 1 THEN 'waiting' ELSE 'delivered' END, 1,
+			CASE WHEN i % 100 = 1 THEN born ELSE NULL END, born, born FROM `+rows(n),
+		`INSERT INTO delivery_attempts (id, delivery_id, at, took_ms, status_code) SELECT 'att_' || id, 'dlv_' || id, born, 5, 200 FROM `+rows(n),
 		`ANALYZE`)
 	t.Logf("%d sessions written in %v", n, time.Since(began).Round(time.Millisecond))
 }
