@@ -18,8 +18,8 @@ const (
 	totalTimeout   = 15 * time.Second // from the name's lookup to the last byte that is read
 	connectTimeout = 5 * time.Second
 	idleTimeout    = 30 * time.Second
-	maxIdle        = 32
-	maxIdlePerHost = 2
+	maxIdle        = 64
+	maxIdlePerHost = 8 // as many requests as one endpoint gets at a time
 	maxHeader      = 16 << 10
 	maxBody        = 16 << 10
 )
