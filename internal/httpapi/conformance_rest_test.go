@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sojourn-auth/sojourn/api"
+	"github.com/sojourn-auth/sojourn/internal/store"
 )
 
 // TestClients is the contract's section 6.2.
@@ -207,6 +208,10 @@ func TestWebhookEndpoints(t *testing.T) {
 		{name: "create: one too many", do: "POST " + list, body: url("https://example.com/"), given: manyEndpoints, status: 422, code: "quota_exceeded"},
 		{name: "update", do: "PATCH " + one, body: `{"url":"https://example.com/new","description":"","event_types":["user.created"],"enabled":false}`, status: 200, want: "id={endpoint} url=https://example.com/new description= event_types.0=user.created enabled=false updated_at=1780315210123"},
 		{name: "update: nothing", do: "PATCH " + one, status: 200, want: "url=https://hooks.example.com/in enabled=true"},
+		{name: "get: disabled by the server", do: "GET " + one, given: failing, status: 200, want: "enabled=false disabled_reason=gone failures=12 failing_since=1780315200000 open_until=1780315260000"},
+		{name: "update: enabled again", do: "PATCH " + one, body: `{"enabled":true}`, given: failing, status: 200, want: "enabled=true disabled_reason=null failures=0 failing_since=null open_until=null"},
+		{name: "update: sent elsewhere", do: "PATCH " + one, body: `{"url":"https://example.com/new"}`, given: failing, status: 200, want: "enabled=false disabled_reason=gone failures=0 open_until=null"},
+		{name: "update: described", do: "PATCH " + one, body: `{"description":"x"}`, given: failing, status: 200, want: "enabled=false failures=12"},
 		{name: "update: no URL", do: "PATCH " + one, body: `{"url":null}`, status: 422, code: badFormat, param: "url"},
 		{name: "update: unknown", do: "PATCH " + list + "/ep_unknown", body: `{"enabled":true}`, status: 404, code: notFound},
 		{name: "delete", do: "DELETE " + one, status: 200, want: "object=webhook_endpoint id={endpoint} deleted=true"},
@@ -239,6 +244,23 @@ func TestWebhookEndpoints(t *testing.T) {
 
 // development is what the server's policy for URLs makes of a development instance.
 func development(w *world) { w.app.Settings.Egress.Development = true }
+
+// failing is an endpoint that the server has disabled.
+func failing(w *world) {
+	since := time.UnixMilli(1780315200000)
+	err := w.app.Store.Update(bg, func(tx store.Conn) error {
+		e, err := tx.EndpointForUpdate(bg, w.names["endpoint"])
+		if err != nil {
+			return err
+		}
+		e.Enabled, e.DisabledReason = false, "gone"
+		e.Circuit = store.Circuit{Failures: 12, FailingSince: since, Openings: 1, OpenUntil: since.Add(time.Minute)}
+		return tx.UpdateEndpoint(bg, e)
+	})
+	if err != nil {
+		panic(err)
+	}
+}
 
 func manyEndpoints(w *world) {
 	for range 48 {

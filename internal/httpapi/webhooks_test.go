@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 
@@ -90,7 +91,7 @@ func checkWebhook(schemas openapi3.Schemas, e event.Event) error {
 	}
 	data, _ := body["data"].(map[string]any)
 	err := fits("WebhookEventPayload", body)
-	switch e.Type { //nolint:exhaustive // the others are sessions
+	switch e.Type {
 	case event.UserDeleted:
 		return errors.Join(err, fits("DeletedObject", data))
 	case event.UserCreated, event.UserUpdated:
@@ -100,5 +101,30 @@ func checkWebhook(schemas openapi3.Schemas, e event.Event) error {
 		user := data["user"]
 		delete(data, "user")
 		return errors.Join(err, fits("Session", data), fits("User", user))
+	}
+}
+
+// TestSecretsWhileTheyRotate are what signs at a moment: first the new one, and the old one until its time is over.
+func TestSecretsWhileTheyRotate(t *testing.T) {
+	t.Parallel()
+	w := servePeopled(t)
+	fresh := ok[api.WebhookSecret](t, w.post(t, "/v1/webhook_endpoints/{endpoint}/secret/rotate", `{"expire_old_secret_after_seconds":60}`)).Secret
+	e, err := w.app.Store.Endpoint(bg, w.names["endpoint"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for after, want := range map[time.Duration][]string{0: {fresh, webhookSecret}, 59 * time.Second: {fresh, webhookSecret}, time.Minute: {fresh}} {
+		secrets, err := w.app.EndpointSecrets(e, w.clock.now().Add(after))
+		var got []string
+		for _, s := range secrets {
+			got = append(got, s.Reveal())
+		}
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("after %v: %d secrets, want %d (%v)", after, len(got), len(want), err)
+		}
+	}
+	e.ID = w.names["endpoint.off"] // a secret opens in its own place alone
+	if _, err := w.app.EndpointSecrets(e, w.clock.now()); err == nil {
+		t.Error("the secret of one endpoint opens for another")
 	}
 }

@@ -12,23 +12,23 @@ import (
 	"github.com/sojourn-auth/sojourn/internal/store"
 )
 
-// newEndpoint writes an endpoint that is enabled.
-func newEndpoint(t *testing.T, db *store.DB, id string) store.Endpoint {
+// newEndpoint writes ep_1, which is enabled.
+func newEndpoint(t *testing.T, db *store.DB) store.Endpoint {
 	t.Helper()
-	e := store.Endpoint{ID: id, Kind: store.WebhookEndpoint, URL: "https://example.com/" + id, Enabled: true, CreatedAt: start, UpdatedAt: start}
+	e := store.Endpoint{ID: "ep_1", Kind: store.WebhookEndpoint, URL: "https://example.com/", Enabled: true, CreatedAt: start, UpdatedAt: start}
 	update(t, db, func(tx store.Conn) error { return tx.InsertEndpoint(t.Context(), e) })
 	return e
 }
 
-// happen writes events evt_1 to evt_n at a moment, each with a body, on their way to an endpoint.
-func happen(t *testing.T, db *store.DB, endpointID string, n int, at time.Time) {
+// happen writes events evt_1 to evt_n at a moment, each with a body, on their way to ep_1.
+func happen(t *testing.T, db *store.DB, n int, at time.Time) {
 	t.Helper()
 	var events []event.Event
 	var deliveries []store.Delivery
 	for i := range n {
 		id := fmt.Sprintf("%d", i+1)
 		events = append(events, event.Event{ID: "evt_" + id, Type: event.UserUpdated, At: at, Subject: "user_1", UserID: "user_1", Position: int64(i + 1), By: "system", Body: json.RawMessage(`{}`)})
-		deliveries = append(deliveries, store.Delivery{ID: "dlv_" + id, EndpointID: endpointID, EventID: "evt_" + id, EventType: string(event.UserUpdated), Status: store.Waiting, NextAt: at, CreatedAt: at, UpdatedAt: at})
+		deliveries = append(deliveries, store.Delivery{ID: "dlv_" + id, EndpointID: "ep_1", EventID: "evt_" + id, EventType: string(event.UserUpdated), Status: store.Waiting, NextAt: at, CreatedAt: at, UpdatedAt: at})
 	}
 	update(t, db, func(tx store.Conn) error {
 		return errors.Join(tx.InsertEvents(t.Context(), events), tx.InsertDeliveries(t.Context(), deliveries))
@@ -61,8 +61,8 @@ func TestEndpointComesBackAsItWasWritten(t *testing.T) {
 func TestClaimsAreExclusive(t *testing.T) {
 	const workers, deliveries, atATime = 8, 400, 7
 	onEveryEngine(t, func(t *testing.T, db *store.DB) {
-		newEndpoint(t, db, "ep_1")
-		happen(t, db, "ep_1", deliveries, start)
+		newEndpoint(t, db)
+		happen(t, db, deliveries, start)
 		lease := start.Add(time.Minute)
 		var (
 			mu    sync.Mutex
@@ -118,8 +118,8 @@ func TestClaimsAreExclusive(t *testing.T) {
 // TestAnAttemptOfThePastChangesNothing: its delivery has been taken by somebody else, or begun anew.
 func TestAnAttemptOfThePastChangesNothing(t *testing.T) {
 	onEveryEngine(t, func(t *testing.T, db *store.DB) {
-		newEndpoint(t, db, "ep_1")
-		happen(t, db, "ep_1", 1, start)
+		newEndpoint(t, db)
+		happen(t, db, 1, start)
 		lease := start.Add(time.Minute)
 		finish := func(status store.DeliveryStatus, lease time.Time) store.Delivery {
 			update(t, db, func(tx store.Conn) error {
@@ -147,7 +147,7 @@ func TestAnAttemptOfThePastChangesNothing(t *testing.T) {
 // TestDueEndpoints are those that something can be sent to.
 func TestDueEndpoints(t *testing.T) {
 	onEveryEngine(t, func(t *testing.T, db *store.DB) {
-		e := newEndpoint(t, db, "ep_1")
+		e := newEndpoint(t, db)
 		due := func(now time.Time) bool {
 			t.Helper()
 			found, err := db.DueEndpoints(t.Context(), now)
@@ -164,7 +164,7 @@ func TestDueEndpoints(t *testing.T) {
 		if due(start) {
 			t.Error("due without a delivery")
 		}
-		happen(t, db, "ep_1", 1, start)
+		happen(t, db, 1, start)
 		if due(start.Add(-time.Millisecond)) || !due(start) {
 			t.Error("not due when its delivery is")
 		}
@@ -186,7 +186,7 @@ func TestDueEndpoints(t *testing.T) {
 // TestOneTakesTheProbe of many who want it.
 func TestOneTakesTheProbe(t *testing.T) {
 	onEveryEngine(t, func(t *testing.T, db *store.DB) {
-		e := newEndpoint(t, db, "ep_1")
+		e := newEndpoint(t, db)
 		e.Circuit = store.Circuit{Failures: 10, Openings: 1, FailingSince: start, OpenUntil: start}
 		update(t, db, func(tx store.Conn) error { return tx.UpdateEndpoint(t.Context(), e) })
 		take := func(now time.Time) error {
@@ -218,8 +218,8 @@ func TestOneTakesTheProbe(t *testing.T) {
 
 func TestRedeliver(t *testing.T) {
 	onEveryEngine(t, func(t *testing.T, db *store.DB) {
-		newEndpoint(t, db, "ep_1")
-		happen(t, db, "ep_1", 4, start)
+		newEndpoint(t, db)
+		happen(t, db, 4, start)
 		later := start.Add(time.Hour)
 		update(t, db, func(tx store.Conn) error {
 			claimed, err := tx.ClaimDeliveries(t.Context(), "ep_1", start, later, 4)
@@ -267,7 +267,7 @@ func TestRedeliver(t *testing.T) {
 		update(t, db, func(tx store.Conn) error {
 			return errors.Join(tx.DeleteEndpoint(t.Context(), "ep_1"), tx.ForgetUserBodies(t.Context(), "user_1"))
 		})
-		newEndpoint(t, db, "ep_1")
+		newEndpoint(t, db)
 		update(t, db, func(tx store.Conn) error {
 			return tx.InsertDeliveries(t.Context(), []store.Delivery{{ID: "dlv_9", EndpointID: "ep_1", EventID: "evt_1", Status: store.Failed, CreatedAt: start, UpdatedAt: start}})
 		})
@@ -280,8 +280,8 @@ func TestRedeliver(t *testing.T) {
 // TestSweepingSparesWhatIsOnItsWay: bodies, events and deliveries stay as long as somebody is to get them, and no longer.
 func TestSweepingSparesWhatIsOnItsWay(t *testing.T) {
 	onEveryEngine(t, func(t *testing.T, db *store.DB) {
-		e := newEndpoint(t, db, "ep_1")
-		happen(t, db, "ep_1", 3, start)
+		e := newEndpoint(t, db)
+		happen(t, db, 3, start)
 		later := start.Add(time.Hour)
 		update(t, db, func(tx store.Conn) error { // evt_1 arrives
 			claimed, err := tx.ClaimDeliveries(t.Context(), "ep_1", start, later, 3)
@@ -321,8 +321,8 @@ func TestSweepingSparesWhatIsOnItsWay(t *testing.T) {
 // TestEventsAfter reads everything once, in order, however many share a moment.
 func TestEventsAfter(t *testing.T) {
 	onEveryEngine(t, func(t *testing.T, db *store.DB) {
-		newEndpoint(t, db, "ep_1")
-		happen(t, db, "ep_1", 25, start)
+		newEndpoint(t, db)
+		happen(t, db, 25, start)
 		var after event.Event
 		seen := map[string]bool{}
 		for {

@@ -360,8 +360,8 @@ func planCases(n int) []planCase {
 func eventPlanCases(n int) []planCase {
 	user, sess, evt := planID("user", n/planPerUser/2+1), planID("sess", n/2), planID("evt", n/2)
 	middle, old := start.Add(-planRetention/2), start.Add(-planRetention)
-	events := func(f store.EventFilter, limit, offset int64) func(context.Context, store.Conn) {
-		return func(ctx context.Context, c store.Conn) { _, _ = c.Events(ctx, f, limit, offset) }
+	events := func(f store.EventFilter, offset int64) func(context.Context, store.Conn) {
+		return func(ctx context.Context, c store.Conn) { _, _ = c.Events(ctx, f, 10, offset) }
 	}
 	deliveries := func(f store.DeliveryFilter) func(context.Context, store.Conn) {
 		f.EndpointID = "ep_1"
@@ -374,10 +374,11 @@ func eventPlanCases(n int) []planCase {
 	const few, sent = "there are few endpoints", "deliveries_due deliveries_pkey"
 	return []planCase{
 		{name: "event by id", indexes: "events_pkey", do: func(ctx context.Context, c store.Conn) { _, _ = c.Event(ctx, evt) }},
-		{name: "events", indexes: "events_at", do: events(store.EventFilter{}, 10, 0)},
-		{name: "events of a time", indexes: "events_at", do: events(store.EventFilter{Since: middle, Until: middle.Add(time.Hour)}, 10, 0)},
-		{name: "events of a session", indexes: "events_session", do: events(store.EventFilter{SessionID: sess}, 10, 0)},
-		{name: "events of a user", indexes: "events_user", do: events(store.EventFilter{UserID: user}, 10, 0)},
+		{name: "events", indexes: "events_at", do: events(store.EventFilter{}, 0)},
+		{name: "events, far on", indexes: "events_at", do: events(store.EventFilter{}, 5000)},
+		{name: "events of a time", indexes: "events_at", do: events(store.EventFilter{Since: middle, Until: middle.Add(time.Hour)}, 0)},
+		{name: "events of a session", indexes: "events_session", do: events(store.EventFilter{SessionID: sess}, 0)},
+		{name: "events of a user", indexes: "events_user", do: events(store.EventFilter{UserID: user}, 0)},
 		{name: "events after an event", indexes: "events_at", do: func(ctx context.Context, c store.Conn) {
 			_, _ = c.EventsAfter(ctx, store.EventFilter{}, event.Event{ID: evt, At: middle}, 500)
 		}},

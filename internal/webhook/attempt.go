@@ -73,9 +73,9 @@ func (d *Deliverer) request(ctx context.Context, to tell, eventID string, at tim
 	var header http.Header
 	var body []byte
 	if to.endpoint.Kind == store.PushEndpoint {
-		header, body, err = d.push(ctx, to, e)
+		header, body, err = d.pushOf(ctx, to, e)
 	} else {
-		header, body, err = message(to, e, at)
+		header, body, err = webhookOf(to, e, at)
 	}
 	if err != nil {
 		return egress.Request{}, err
@@ -84,8 +84,8 @@ func (d *Deliverer) request(ctx context.Context, to tell, eventID string, at tim
 	return egress.Request{URL: to.endpoint.URL, Header: header, Body: body}, nil
 }
 
-// message is a webhook.
-func message(to tell, e event.Event, at time.Time) (http.Header, []byte, error) {
+// webhookOf is an event as a webhook.
+func webhookOf(to tell, e event.Event, at time.Time) (http.Header, []byte, error) {
 	if e.Body == nil {
 		return nil, nil, store.ErrNotFound
 	}
@@ -97,8 +97,8 @@ func message(to tell, e event.Event, at time.Time) (http.Header, []byte, error) 
 	return header, e.Body, nil
 }
 
-// push is a security event token on its way by RFC 8935.
-func (d *Deliverer) push(ctx context.Context, to tell, e event.Event) (http.Header, []byte, error) {
+// pushOf is an event as a security event token on its way by RFC 8935.
+func (d *Deliverer) pushOf(ctx context.Context, to tell, e event.Event) (http.Header, []byte, error) {
 	token, err := d.Token(ctx, e)
 	if err != nil {
 		return nil, nil, err

@@ -146,19 +146,20 @@ func (w *world) count(t *testing.T, endpoint string, status store.DeliveryStatus
 	return len(w.deliveries(t, store.DeliveryFilter{EndpointID: endpoint, Status: status}))
 }
 
-// only is the one delivery to an endpoint.
-func (w *world) only(t *testing.T, endpoint string) store.Delivery {
+// only is the one delivery to ep_1.
+func (w *world) only(t *testing.T) store.Delivery {
 	t.Helper()
-	found := w.deliveries(t, store.DeliveryFilter{EndpointID: endpoint})
+	found := w.deliveries(t, store.DeliveryFilter{EndpointID: "ep_1"})
 	if len(found) != 1 {
 		t.Fatalf("%d deliveries, want 1", len(found))
 	}
 	return found[0]
 }
 
-func (w *world) endpoint(t *testing.T, id string) store.Endpoint {
+// endpoint is ep_1.
+func (w *world) endpoint(t *testing.T) store.Endpoint {
 	t.Helper()
-	e, err := w.db.Endpoint(t.Context(), id)
+	e, err := w.db.Endpoint(t.Context(), "ep_1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,6 +187,12 @@ func eventually(t *testing.T, what string, holds func() bool) {
 			t.Fatalf("still not after %v: %s", patience, what)
 		}
 	}
+}
+
+// eventuallyLogs waits for a line about what has been written already.
+func (w *world) eventuallyLogs(t *testing.T, text string) {
+	t.Helper()
+	eventually(t, "the log says "+text, func() bool { return strings.Contains(w.log.String(), text) })
 }
 
 // receiver remembers what it gets, and answers as it is told.
@@ -239,7 +246,7 @@ func TestDelivery(t *testing.T) {
 	w.happen(t, 1, "ep_1")
 	eventually(t, "delivered", func() bool { return w.count(t, "ep_1", store.Delivered) == 1 })
 
-	d, got := w.only(t, "ep_1"), hook.all()
+	d, got := w.only(t), hook.all()
 	if len(got) != 1 || !d.NextAt.IsZero() || d.Attempts != 1 {
 		t.Fatalf("%d requests, %+v", len(got), d)
 	}
@@ -252,7 +259,7 @@ func TestDelivery(t *testing.T) {
 	if err := verify(s, got[0].header, got[0].body); err != nil {
 		t.Errorf("the library of the standard: %v", err)
 	}
-	if a := w.attempts(t, d); len(a) != 1 || a[0].StatusCode != 204 || a[0].Error != "" || !a[0].At.Equal(w.clock()) {
+	if a := w.attempts(t, d); len(a) != 1 || a[0].StatusCode != http.StatusNoContent || a[0].Error != "" || !a[0].At.Equal(w.clock()) {
 		t.Errorf("attempts: %+v", a)
 	}
 }
@@ -260,7 +267,6 @@ func TestDelivery(t *testing.T) {
 // TestWhatIsNoSuccess is every answer but 2xx, and none at all.
 func TestWhatIsNoSuccess(t *testing.T) {
 	t.Parallel()
-	hang := func(w http.ResponseWriter) { panic(http.ErrAbortHandler) }
 	elsewhere := receive(t, status(200))
 	for name, c := range map[string]struct {
 		answer http.HandlerFunc
@@ -273,7 +279,7 @@ func TestWhatIsNoSuccess(t *testing.T) {
 		"a redirect": {func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, elsewhere.URL, http.StatusTemporaryRedirect)
 		}, 307, ""},
-		"a reset": {func(w http.ResponseWriter, _ *http.Request) { hang(w) }, 0, egress.ErrBroken.Error()},
+		"a reset": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, 0, egress.ErrBroken.Error()},
 		"garbage": {garbage, 0, egress.ErrBroken.Error()},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -283,8 +289,8 @@ func TestWhatIsNoSuccess(t *testing.T) {
 			w.addEndpoint(t, "ep_1", hook.URL, store.WebhookEndpoint)
 			w.happen(t, 1, "ep_1")
 			run(t, w.deliverer(exampleSecret))
-			eventually(t, "an attempt", func() bool { return w.only(t, "ep_1").Attempts == 1 })
-			d := w.only(t, "ep_1")
+			eventually(t, "an attempt", func() bool { return w.only(t).Attempts == 1 })
+			d := w.only(t)
 			if want := w.clock().Add(5 * time.Second); d.Status != store.Waiting || !d.NextAt.Equal(want) {
 				t.Errorf("%s, next at %v, want waiting, %v", d.Status, d.NextAt, want)
 			}
@@ -320,12 +326,12 @@ func TestSchedulesEnd(t *testing.T) {
 	run(t, d)
 	attempts := int64(len(d.Limits.Schedule)) + 1
 	for n := int64(1); n <= attempts; n++ {
-		eventually(t, fmt.Sprintf("attempt %d of %d", n, attempts), func() bool { return w.only(t, "ep_1").Attempts == n })
+		eventually(t, fmt.Sprintf("attempt %d of %d", n, attempts), func() bool { return w.only(t).Attempts == n })
 		if n < attempts {
 			w.advance(d.Limits.Schedule[n-1])
 		}
 	}
-	if last := w.only(t, "ep_1"); last.Status != store.Failed || !last.NextAt.IsZero() {
+	if last := w.only(t); last.Status != store.Failed || !last.NextAt.IsZero() {
 		t.Errorf("after the last attempt: %+v", last)
 	}
 	for _, r := range hook.all() {
@@ -354,17 +360,17 @@ func TestOpenCircuit(t *testing.T) {
 	w.happen(t, 100, "ep_1")
 	d := w.deliverer(exampleSecret)
 	run(t, d)
-	eventually(t, "open", func() bool { return w.endpoint(t, "ep_1").Circuit.Openings == 1 })
+	eventually(t, "open", func() bool { return w.endpoint(t).Circuit.Openings == 1 })
 	made := len(hook.all())
 	if limit := int(d.Limits.OpenAfter) + d.Limits.PerEndpoint; made >= limit {
 		t.Errorf("%d attempts before the circuit opened, want less than %d", made, limit)
 	}
-	if c := w.endpoint(t, "ep_1").Circuit; c.Failures != int64(made) || !c.FailingSince.Equal(w.clock()) || !c.OpenUntil.Equal(w.clock().Add(30*time.Second)) {
+	if c := w.endpoint(t).Circuit; c.Failures != int64(made) || !c.FailingSince.Equal(w.clock()) || !c.OpenUntil.Equal(w.clock().Add(30*time.Second)) {
 		t.Errorf("after %d failures: %+v", made, c)
 	}
 
 	w.advance(30 * time.Second)
-	eventually(t, "open again", func() bool { return w.endpoint(t, "ep_1").Circuit.Openings == 2 })
+	eventually(t, "open again", func() bool { return w.endpoint(t).Circuit.Openings == 2 })
 	if probes := len(hook.all()) - made; probes != 1 {
 		t.Errorf("%d probes, want 1", probes)
 	}
@@ -379,14 +385,11 @@ func TestOpenCircuit(t *testing.T) {
 	hook.becomes(status(200))
 	w.advance(time.Minute)
 	eventually(t, "all delivered", func() bool { return w.count(t, "ep_1", store.Delivered) == 100 })
-	if c := w.endpoint(t, "ep_1").Circuit; c != (store.Circuit{}) {
+	if c := w.endpoint(t).Circuit; c != (store.Circuit{}) {
 		t.Errorf("after successes: %+v", c)
 	}
-	for _, line := range []string{"left alone", "works again"} {
-		if !strings.Contains(w.log.String(), line) {
-			t.Errorf("the log does not say %q:\n%s", line, w.log.String())
-		}
-	}
+	w.eventuallyLogs(t, "left alone")
+	w.eventuallyLogs(t, "works again")
 }
 
 func TestRetryAfter(t *testing.T) {
@@ -399,7 +402,7 @@ func TestRetryAfter(t *testing.T) {
 	w.addEndpoint(t, "ep_1", hook.URL, store.WebhookEndpoint)
 	w.happen(t, 1, "ep_1")
 	run(t, w.deliverer(exampleSecret))
-	eventually(t, "told to wait", func() bool { return w.endpoint(t, "ep_1").Circuit.OpenUntil.Equal(w.clock().Add(2 * time.Minute)) })
+	eventually(t, "told to wait", func() bool { return w.endpoint(t).Circuit.OpenUntil.Equal(w.clock().Add(2 * time.Minute)) })
 	hook.becomes(status(200))
 	w.advance(2 * time.Minute)
 	eventually(t, "delivered", func() bool { return w.count(t, "ep_1", store.Delivered) == 1 })
@@ -426,18 +429,16 @@ func TestDisabling(t *testing.T) {
 			w.addEndpoint(t, "ep_1", hook.URL, store.WebhookEndpoint)
 			w.happen(t, 2, "ep_1")
 			run(t, w.deliverer(exampleSecret))
-			eventually(t, "a failure", func() bool { return w.endpoint(t, "ep_1").Circuit.Failures > 0 })
+			eventually(t, "a failure", func() bool { return w.endpoint(t).Circuit.Failures > 0 })
 			w.advance(c.after)
-			eventually(t, "disabled", func() bool { return !w.endpoint(t, "ep_1").Enabled })
-			if reason := w.endpoint(t, "ep_1").DisabledReason; !strings.HasPrefix(reason, c.reason) {
+			eventually(t, "disabled", func() bool { return !w.endpoint(t).Enabled })
+			if reason := w.endpoint(t).DisabledReason; !strings.HasPrefix(reason, c.reason) {
 				t.Errorf("because %q, want %q", reason, c.reason)
 			}
 			if n := w.count(t, "ep_1", store.Waiting); n != 2 {
 				t.Errorf("%d deliveries stay, want 2", n)
 			}
-			if !strings.Contains(w.log.String(), "endpoint disabled") {
-				t.Errorf("the log does not say it:\n%s", w.log.String())
-			}
+			w.eventuallyLogs(t, "endpoint disabled")
 		})
 	}
 }
@@ -506,7 +507,7 @@ func TestStopping(t *testing.T) {
 				close(release)
 			}
 			<-stopped
-			left := w.only(t, "ep_1")
+			left := w.only(t)
 			if left.Status != c.want {
 				t.Errorf("%s, want %s", left.Status, c.want)
 			}
@@ -542,8 +543,8 @@ func TestPush(t *testing.T) {
 			w.addEndpoint(t, "ep_1", hook.URL, store.PushEndpoint)
 			w.happen(t, 1, "ep_1")
 			run(t, w.deliverer(c.secrets...))
-			eventually(t, "an attempt", func() bool { return w.only(t, "ep_1").Attempts == 1 })
-			d, got := w.only(t, "ep_1"), hook.all()[0]
+			eventually(t, "an attempt", func() bool { return w.only(t).Attempts == 1 })
+			d, got := w.only(t), hook.all()[0]
 			if d.Status != c.want {
 				t.Errorf("%s, want %s", d.Status, c.want)
 			}
@@ -578,8 +579,8 @@ func TestWhatIsForgottenCannotBeSent(t *testing.T) {
 	storetest.Exec(t, w.url, `UPDATE events SET body = NULL`)
 	run(t, w.deliverer(exampleSecret))
 	eventually(t, "failed", func() bool { return w.count(t, "ep_1", store.Failed) == 1 })
-	if len(hook.all()) != 0 || w.endpoint(t, "ep_1").Circuit != (store.Circuit{}) {
-		t.Errorf("%d requests, %+v", len(hook.all()), w.endpoint(t, "ep_1").Circuit)
+	if len(hook.all()) != 0 || w.endpoint(t).Circuit != (store.Circuit{}) {
+		t.Errorf("%d requests, %+v", len(hook.all()), w.endpoint(t).Circuit)
 	}
 }
 
