@@ -3,6 +3,7 @@ module github.com/sojourn-auth/sojourn
 go 1.26.0
 
 require (
+	code.dny.dev/ssrf v0.3.0
 	github.com/alecthomas/kong v1.17.0
 	github.com/anishathalye/porcupine v1.3.1
 	github.com/clerk/clerk-sdk-go/v2 v2.4.2
