@@ -9,10 +9,12 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/sojourn-auth/sojourn/internal/app"
 	"github.com/sojourn-auth/sojourn/internal/config"
+	"github.com/sojourn-auth/sojourn/internal/egress"
 	"github.com/sojourn-auth/sojourn/internal/httpapi"
 	"github.com/sojourn-auth/sojourn/internal/session"
 	"github.com/sojourn-auth/sojourn/internal/store"
@@ -57,6 +59,7 @@ func newApp(ctx context.Context, c *config.Config, log *slog.Logger) (*app.App, 
 		return nil, err
 	}
 	a := &app.App{Store: db, Settings: rules, Master: master, Now: time.Now, NewID: app.NewID, Log: log}
+	a.Feed = a.NewFeed()
 	if err := a.Settings.Check(); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -75,7 +78,7 @@ func settings(c *config.Config) (app.Settings, error) {
 		TokenLifetime: c.TokenLifetime, ClaimsVersion: c.ClaimsVersion, SessionClaims: c.SessionClaims,
 		PasswordMin: c.PasswordMinLength, MaxAttempts: c.LockoutAttempts,
 		AllowCreate: c.AllowCreateSession, StrictVerify: c.StrictVerify, RateLimit: c.BackendRateLimit, StrictList: c.StrictList,
-		BackendHost: hostOf(c.BackendAddr),
+		BackendHost: hostOf(c.BackendAddr), Egress: egress.Policy{Development: c.Environment == app.Development},
 		Browsers: app.Browsers{
 			PublishableKey: c.PublishableKey(), ApplicationName: c.ApplicationName, HomeURL: c.HomeURL,
 			AllowedOrigins: c.AllowedOrigins, TrustedProxies: proxies, Assets: c.AssetsPath(),
@@ -120,12 +123,10 @@ func serve(ctx context.Context, c *config.Config, a *app.App, l listeners, log *
 	for i, ln := range []net.Listener{l.backend, l.frontend} {
 		go func() { failed <- servers[i].Serve(ln) }()
 	}
-	sweeping, stopSweeping := context.WithCancel(ctx)
-	swept := make(chan struct{})
-	go func() {
-		defer close(swept)
-		sweep(sweeping, a, c.SweepInterval, log)
-	}()
+	working, stopWorking := context.WithCancel(ctx)
+	var workers sync.WaitGroup
+	workers.Go(func() { sweep(working, a, c.SweepInterval, log) })
+	workers.Go(func() { a.Feed.Run(working) })
 
 	var err error
 	select {
@@ -133,8 +134,8 @@ func serve(ctx context.Context, c *config.Config, a *app.App, l listeners, log *
 	case <-ctx.Done():
 		log.Info("stopping")
 	}
-	stopSweeping()
-	<-swept
+	stopWorking()
+	workers.Wait()
 	return errors.Join(err, shutDown(c, servers), drainMail(c, a), a.Store.Close())
 }
 

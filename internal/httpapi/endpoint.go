@@ -80,7 +80,11 @@ func write(a *app.App, w http.ResponseWriter, r *http.Request, res any) {
 			fail(a, w, r, err)
 			return
 		}
-		send(w, http.StatusOK, body)
+		status := http.StatusOK
+		if _, created := res.(interface{ Created() }); created {
+			status = http.StatusCreated
+		}
+		send(w, status, body)
 	}
 }
 
