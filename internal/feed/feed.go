@@ -51,6 +51,7 @@ type Feed struct {
 	log    *slog.Logger
 	hold   time.Duration
 	ask    chan struct{} // holds one: somebody wants a look now
+	over   chan struct{} // closed when Run ends
 
 	mu      sync.Mutex
 	known   map[string]*entry // by the id of the event
@@ -87,13 +88,14 @@ type sending struct {
 // New makes a feed that knows nothing before Run. sign makes the security event token of an event.
 func New(source Source, sign func(context.Context, event.Event) (string, error), now func() time.Time, log *slog.Logger) *Feed {
 	return &Feed{
-		source: source, sign: sign, now: now, log: log, hold: Hold, ask: make(chan struct{}, 1),
+		source: source, sign: sign, now: now, log: log, hold: Hold, ask: make(chan struct{}, 1), over: make(chan struct{}),
 		known: map[string]*entry{}, streams: map[string]*stream{}, changed: make(chan struct{}),
 	}
 }
 
-// Run looks into the log until ctx is done: when something has changed, when a poll asks, and now and then.
+// Run looks into the log until ctx is done: when something has changed, when a poll asks, and now and then. It runs once.
 func (f *Feed) Run(ctx context.Context) {
+	defer close(f.over) // polls that are held go elsewhere
 	var complete time.Time // when the last look that went all the way back began
 	for failing := false; ; {
 		changed, began := f.source.Changed(), f.now()

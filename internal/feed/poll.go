@@ -67,6 +67,8 @@ func (f *Feed) Poll(ctx context.Context, p Poll) (Answer, error) {
 		case <-changed:
 		case <-timer.C:
 			late = true
+		case <-f.over:
+			return Answer{}, ErrBlind
 		case <-ctx.Done():
 			return Answer{}, ctx.Err()
 		}
