@@ -53,7 +53,7 @@ export interface RevocationFeedStats {
  * Keeps one request open to Sojourn and remembers the sessions that have ended, as long as tokens of theirs could be
  * accepted. It begins at once. Memory grows with the sessions that ended lately, and with nothing else.
  *
- * The open request keeps the process alive: call {@link RevocationFeed.close} when you are done.
+ * The open request keeps the process alive, the waiting between failed ones does not: call {@link RevocationFeed.close} when you are done.
  */
 export class RevocationFeed {
   /** Throws a TypeError or RangeError for options that cannot be meant. */
@@ -61,8 +61,8 @@ export class RevocationFeed {
 
   /**
    * Resolves when the picture has been complete once. It waits as long as that takes, so give a signal where a server
-   * that is down must not hold you up. Rejects when the signal aborts (the cause says why the last poll failed) and
-   * when the feed is closed.
+   * that is down must not hold you up. Rejects when the signal aborts (the cause says why the last poll failed) or
+   * the feed is closed before.
    */
   ready(options?: { signal?: AbortSignal }): Promise<void>;
 

@@ -339,7 +339,7 @@ test('a feed that goes stale is open or closed, and remembers what it knows', as
   const opened = open(t, node, { ...options, whenStale: 'open' });
   const closed = open(t, node, { ...options, whenStale: 'closed' });
   node.world.revoke('sess_1');
-  await Promise.all([opened.ready(), closed.ready()]);
+  await until(() => node.polls.filter((p) => !p.returnImmediately).length === 2);
   clock.ms += 10_000;
   await Promise.all([opened.check({ sid: 'sess_2' }), closed.check({ sid: 'sess_2' })]);
   clock.ms += 1; // as after a suspend: no poll has failed
@@ -348,12 +348,11 @@ test('a feed that goes stale is open or closed, and remembers what it knows', as
   await assert.rejects(closed.check({ sid: 'sess_2' }), unknown);
   for (const feed of [opened, closed]) await assert.rejects(feed.check({ sid: 'sess_1' }), revoked);
 
-  // An answer to what was asked long ago is not news, the next one is.
-  await until(() => node.polls.filter((p) => p.open).length === 2);
-  node.world.revoke('sess_3');
-  await until(() => opened.stats().sessions === 2 && closed.stats().sessions === 2);
-  await until(() => node.polls.filter((p) => p.open).length === 2);
-  node.world.revoke('sess_4');
+  clock.ms += 60_000;
+  node.world.revoke('sess_3'); // the answer to what was asked long ago may be as old
+  await until(() => node.polls.filter((p) => !p.returnImmediately).length === 4);
+  for (const feed of [opened, closed]) assert.deepEqual([feed.stats().sessions, feed.stats().stale], [2, true]);
+  node.world.revoke('sess_4'); // the answer to what was asked since is not
   await until(() => !closed.stats().stale);
   await closed.check({ sid: 'sess_2' });
   clock.ms -= 60_000;
