@@ -410,7 +410,7 @@ test('garbage and endless answers are failures, and the feed goes on', async (t)
     res.on('error', () => {});
     more();
   };
-  const redirect = (res) => res.writeHead(307, { location: '/elsewhere' }).end();
+  const redirect = (res, { stream }) => res.writeHead(307, { location: `/v1/ssf/poll/${stream}` }).end();
   node.script.push(raw('<html>'), raw('null'), raw('{}'), raw('{"sets":[]}'), raw('', 204), redirect, endless);
   const feed = open(t, Array(8).fill(node));
   await feed.ready();
@@ -431,7 +431,10 @@ test('answers that bring nothing and do not wait are not asked for without end',
 });
 
 test('close ends everything', async (t) => {
+  const { setTimeout } = globalThis;
+  t.mock.method(globalThis, 'setTimeout', (f, ms) => setTimeout(f, ms * 100)); // no poll is given up by itself
   const { node, world, feed } = await begin(t);
+  node.hold = 60_000;
   world.revoke('sess_1');
   await until(() => feed.stats().sessions === 1 && node.waiting);
   const cold = open(t, await Node.start(t).then((n) => { n.script.push(() => {}); return n; }));
@@ -449,19 +452,21 @@ test('close ends everything', async (t) => {
 });
 
 // run begins a process with a feed that is ready, and then runs the script.
-function run(node, script) {
+function run(t, node, script) {
   const code = `
     import { RevocationFeed } from ${JSON.stringify(new URL('../index.js', import.meta.url).href)};
     const feed = new RevocationFeed({ urls: [${JSON.stringify(node.url)}], key: '${feedKey}', whenStale: 'open' });
     await feed.ready();
     ${script}`;
-  return spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: ['pipe', 'inherit', 'inherit'] });
+  const child = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: ['pipe', 'inherit', 'inherit'] });
+  t.after(() => child.kill());
+  return child;
 }
 
 test('a process exits after close', { timeout: 30_000 }, async (t) => {
   const node = await Node.start(t);
   node.hold = 60_000;
-  const child = run(node, "process.stdin.once('end', () => feed.close()).resume();");
+  const child = run(t, node, "process.stdin.once('end', () => feed.close()).resume();");
   const exit = once(child, 'exit');
   await until(() => node.waiting);
   child.stdin.end();
@@ -470,7 +475,7 @@ test('a process exits after close', { timeout: 30_000 }, async (t) => {
 
 test('a process without close exits when it waits for a node that is gone', { timeout: 30_000 }, async (t) => {
   const node = await Node.start(t);
-  const exit = once(run(node, ''), 'exit');
+  const exit = once(run(t, node, ''), 'exit');
   await until(() => node.waiting);
   node.kill();
   assert.deepEqual(await exit, [0, null]);
