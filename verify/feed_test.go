@@ -583,6 +583,21 @@ func TestAServerThatWantsToBeLeftAloneIs(t *testing.T) {
 	}
 }
 
+func TestTheOnlyServerIsLeftAloneToo(t *testing.T) {
+	n := newTransmitter(t)
+	n.scripted(func(w http.ResponseWriter, _ poll) bool {
+		w.Header().Set("Retry-After", "1")
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return true
+	})
+	began := time.Now()
+	fed(t, verify.RevocationFeed{URLs: []string{n.URL}})
+	eventually(t, "it is asked again", func() bool { return n.get(func() int { return len(n.polls) }) == 2 })
+	if took := time.Since(began); took < time.Second {
+		t.Errorf("after %v", took)
+	}
+}
+
 func TestAServerThatDoesNotHoldPollsIsNotFlooded(t *testing.T) {
 	n := newTransmitter(t)
 	n.scripted(answering(http.StatusOK, `{"sets": {}, "moreAvailable": true}`))
