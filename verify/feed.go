@@ -40,6 +40,9 @@ type RevocationFeed struct {
 	// StaleAfter is how old the last answer may be; 10 seconds if it is zero. It must be more than the 5 seconds that the
 	// server takes for an answer when there is nothing to tell, by what the answer and another node need.
 	StaleAfter time.Duration
+	// OnRevoked is called once for each session that ended, when its tokens are refused already: to close what it has
+	// open, such as a WebSocket. It is called by the goroutine that reads the feed, so it must not block. nil for nothing.
+	OnRevoked func(sessionID string)
 }
 
 // FeedStats is how a feed is doing. Counts are since New.

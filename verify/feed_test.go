@@ -100,6 +100,25 @@ func TestARevokeDuringAPollIsEnforced(t *testing.T) {
 	}
 }
 
+func TestOnRevokedIsToldWhenTokensAreRefused(t *testing.T) {
+	n := newTransmitter(t)
+	told := make(chan string, 10)
+	var v *verify.Verifier
+	v = fed(t, verify.RevocationFeed{URLs: []string{n.URL}, OnRevoked: func(id string) {
+		if !refused(t, v, tokenOf(t, id)) {
+			t.Errorf("told of %s before its tokens are refused", id)
+		}
+		told <- id
+	}})
+	if err := v.Ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	n.revoke("sess_1")
+	if got := <-told; got != "sess_1" {
+		t.Errorf("told of %s", got)
+	}
+}
+
 func TestWhatIsDeliveredAgainIsAcknowledgedAgain(t *testing.T) {
 	n := newTransmitter(t)
 	n.deaf = true
