@@ -29,16 +29,18 @@ const (
 
 // Client talks to one instance. It may be used by many goroutines at once. It does not print its key.
 type Client struct {
-	Sessions       Sessions
-	Users          Users
-	EmailAddresses EmailAddresses
-	Clients        Clients
-	JWTTemplates   JWTTemplates
-	SignInTokens   SignInTokens
-	ActorTokens    ActorTokens
-	TestingTokens  TestingTokens
-	Instance       InstanceSettings
-	JWKS           JWKS
+	Sessions         Sessions
+	Users            Users
+	EmailAddresses   EmailAddresses
+	Clients          Clients
+	JWTTemplates     JWTTemplates
+	SignInTokens     SignInTokens
+	ActorTokens      ActorTokens
+	TestingTokens    TestingTokens
+	Events           Events
+	WebhookEndpoints WebhookEndpoints
+	Instance         InstanceSettings
+	JWKS             JWKS
 }
 
 // connection is what all resources share.
@@ -93,7 +95,8 @@ func New(secretKey string, options ...Option) (*Client, error) {
 	c.http = &own
 	return &Client{
 		Sessions: Sessions{c}, Users: Users{c}, EmailAddresses: EmailAddresses{c}, Clients: Clients{c}, JWTTemplates: JWTTemplates{c},
-		SignInTokens: SignInTokens{c}, ActorTokens: ActorTokens{c}, TestingTokens: TestingTokens{c}, Instance: InstanceSettings{c}, JWKS: JWKS{c},
+		SignInTokens: SignInTokens{c}, ActorTokens: ActorTokens{c}, TestingTokens: TestingTokens{c},
+		Events: Events{c}, WebhookEndpoints: WebhookEndpoints{c}, Instance: InstanceSettings{c}, JWKS: JWKS{c},
 	}, nil
 }
 

@@ -147,6 +147,47 @@ func TestRequests(t *testing.T) {
 			return err
 		}, "DELETE", "/v1/email_addresses/e", "", `{}`},
 		{func(ctx context.Context, c *client.Client) error {
+			_, err := c.Events.List(ctx, client.ListEvents{Types: []string{"a", "b"}, SessionID: "s", UserID: "u", Since: "1"})
+			return err
+		}, "GET", "/v1/events?paginated=true&session_id=s&since=1&type=a&type=b&user_id=u", "", `[]`},
+		{func(ctx context.Context, c *client.Client) error { _, err := c.Events.Get(ctx, "e"); return err }, "GET", "/v1/events/e", "", `{}`},
+		{func(ctx context.Context, c *client.Client) error {
+			_, err := c.WebhookEndpoints.List(ctx, client.Page{Limit: 5})
+			return err
+		}, "GET", "/v1/webhook_endpoints?limit=5&paginated=true", "", `[]`},
+		{func(ctx context.Context, c *client.Client) error {
+			_, err := c.WebhookEndpoints.Get(ctx, "e")
+			return err
+		}, "GET", "/v1/webhook_endpoints/e", "", `{}`},
+		{func(ctx context.Context, c *client.Client) error {
+			_, err := c.WebhookEndpoints.Create(ctx, client.CreateWebhookEndpoint{URL: client.Set("https://a"), EventTypes: client.Set([]string{"t"})})
+			return err
+		}, "POST", "/v1/webhook_endpoints", `{"url":"https://a","event_types":["t"]}`, `{}`},
+		{func(ctx context.Context, c *client.Client) error {
+			_, err := c.WebhookEndpoints.Update(ctx, "e", client.UpdateWebhookEndpoint{Enabled: client.Set(true)})
+			return err
+		}, "PATCH", "/v1/webhook_endpoints/e", `{"enabled":true}`, `{}`},
+		{func(ctx context.Context, c *client.Client) error {
+			_, err := c.WebhookEndpoints.Delete(ctx, "e")
+			return err
+		}, "DELETE", "/v1/webhook_endpoints/e", "", `{}`},
+		{func(ctx context.Context, c *client.Client) error {
+			_, err := c.WebhookEndpoints.Secret(ctx, "e")
+			return err
+		}, "GET", "/v1/webhook_endpoints/e/secret", "", `{}`},
+		{func(ctx context.Context, c *client.Client) error {
+			_, err := c.WebhookEndpoints.RotateSecret(ctx, "e", client.RotateWebhookSecret{ExpireOldSecretAfterSeconds: client.Set(int64(0))})
+			return err
+		}, "POST", "/v1/webhook_endpoints/e/secret/rotate", `{"expire_old_secret_after_seconds":0}`, `{}`},
+		{func(ctx context.Context, c *client.Client) error {
+			_, err := c.WebhookEndpoints.Deliveries(ctx, "e", client.ListWebhookDeliveries{Status: "failed", EventID: "v"})
+			return err
+		}, "GET", "/v1/webhook_endpoints/e/deliveries?event_id=v&paginated=true&status=failed", "", `[]`},
+		{func(ctx context.Context, c *client.Client) error {
+			_, err := c.WebhookEndpoints.Redeliver(ctx, "e", client.RedeliverWebhooks{Since: client.Set("0")})
+			return err
+		}, "POST", "/v1/webhook_endpoints/e/redeliver", `{"since":"0"}`, `{}`},
+		{func(ctx context.Context, c *client.Client) error {
 			_, err := c.Clients.List(ctx, client.ListClients{})
 			return err
 		}, "GET", "/v1/clients?paginated=true", "", `{"data":[],"total_count":0}`},

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/sojourn-auth/sojourn/internal/app"
@@ -18,6 +18,7 @@ import (
 	"github.com/sojourn-auth/sojourn/internal/httpapi"
 	"github.com/sojourn-auth/sojourn/internal/session"
 	"github.com/sojourn-auth/sojourn/internal/store"
+	"github.com/sojourn-auth/sojourn/internal/webhook"
 )
 
 // Bounds on what a connection may cost.
@@ -71,14 +72,19 @@ func settings(c *config.Config) (app.Settings, error) {
 	if err != nil {
 		return app.Settings{}, err
 	}
+	reachable, err := c.WebhookNetworks()
+	if err != nil {
+		return app.Settings{}, err
+	}
 	return app.Settings{
+		Egress:      egress.Policy{Development: c.Environment == app.Development, Networks: reachable},
 		Environment: c.Environment, Issuer: c.Issuer(),
 		Lifetimes: session.Lifetimes{Max: c.SessionMaxLifetime, Inactivity: c.SessionInactivityTimeout, Abandon: session.DefaultAbandon},
 		Retention: c.SessionRetention, EventRetention: c.EventRetention, WebhookRetention: c.WebhookRetention,
 		TokenLifetime: c.TokenLifetime, ClaimsVersion: c.ClaimsVersion, SessionClaims: c.SessionClaims,
 		PasswordMin: c.PasswordMinLength, MaxAttempts: c.LockoutAttempts,
 		AllowCreate: c.AllowCreateSession, StrictVerify: c.StrictVerify, RateLimit: c.BackendRateLimit, StrictList: c.StrictList,
-		BackendHost: hostOf(c.BackendAddr), Egress: egress.Policy{Development: c.Environment == app.Development},
+		BackendHost: hostOf(c.BackendAddr),
 		Browsers: app.Browsers{
 			PublishableKey: c.PublishableKey(), ApplicationName: c.ApplicationName, HomeURL: c.HomeURL,
 			AllowedOrigins: c.AllowedOrigins, TrustedProxies: proxies, Assets: c.AssetsPath(),
@@ -123,10 +129,9 @@ func serve(ctx context.Context, c *config.Config, a *app.App, l listeners, log *
 	for i, ln := range []net.Listener{l.backend, l.frontend} {
 		go func() { failed <- servers[i].Serve(ln) }()
 	}
-	working, stopWorking := context.WithCancel(ctx)
-	var workers sync.WaitGroup
-	workers.Go(func() { sweep(working, a, c.SweepInterval, log) })
-	workers.Go(func() { a.Feed.Run(working) })
+	stopSweeping := background(ctx, func(ctx context.Context) { sweep(ctx, a, c.SweepInterval, log) })
+	stopFeed := background(ctx, a.Feed.Run)
+	stopDelivering := background(ctx, newDeliverer(c, a, log).Run)
 
 	var err error
 	select {
@@ -134,9 +139,35 @@ func serve(ctx context.Context, c *config.Config, a *app.App, l listeners, log *
 	case <-ctx.Done():
 		log.Info("stopping")
 	}
-	stopWorking()
-	workers.Wait()
-	return errors.Join(err, shutDown(c, servers), drainMail(c, a), a.Store.Close())
+	stopSweeping()
+	stopFeed()
+	err = errors.Join(err, shutDown(c, servers), drainMail(c, a))
+	stopDelivering() // which began to end with ctx
+	return errors.Join(err, a.Store.Close())
+}
+
+// background starts work, and answers what ends it and waits for its end.
+func background(ctx context.Context, work func(context.Context)) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		work(ctx)
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
+// newDeliverer wires what sends webhooks and security event tokens.
+func newDeliverer(c *config.Config, a *app.App, log *slog.Logger) *webhook.Deliverer {
+	limits := webhook.DefaultLimits()
+	limits.Schedule, limits.Grace = c.WebhookRetrySchedule, c.ShutdownTimeout
+	return &webhook.Deliverer{
+		Store: a.Store, Post: egress.New(a.Settings.Egress).Post, Secrets: a.EndpointSecrets, Token: a.EventToken,
+		Now: a.Now, NewID: a.NewID, Jitter: rand.Float64, Log: log, Limits: limits,
+	}
 }
 
 func server(h http.Handler, log *slog.Logger) *http.Server {

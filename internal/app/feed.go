@@ -13,11 +13,11 @@ import (
 )
 
 // NewFeed makes the revocation feed of this node. Whoever serves polls runs it.
-func (a *App) NewFeed() *feed.Feed { return feed.New(a.Store, a.signEvent, a.Now, a.Log) }
+func (a *App) NewFeed() *feed.Feed { return feed.New(a.Store, a.EventToken, a.Now, a.Log) }
 
-// signEvent makes the security event token of an event. Every node makes the same claims, though not always with the
+// EventToken makes the security event token of an event. Every node makes the same claims, though not always with the
 // same key.
-func (a *App) signEvent(ctx context.Context, e event.Event) (string, error) {
+func (a *App) EventToken(ctx context.Context, e event.Event) (string, error) {
 	ring, err := a.keyring(ctx)
 	if err != nil {
 		return "", err

@@ -11,6 +11,7 @@ import (
 	"github.com/sojourn-auth/sojourn/api"
 	"github.com/sojourn-auth/sojourn/internal/event"
 	"github.com/sojourn-auth/sojourn/internal/feed"
+	"github.com/sojourn-auth/sojourn/internal/secret"
 	"github.com/sojourn-auth/sojourn/internal/session"
 	"github.com/sojourn-auth/sojourn/internal/store"
 )
@@ -100,7 +101,10 @@ func (a *App) applyStream(e *store.Endpoint, req *api.ChangeStream) error {
 const maxAuthorization = 4096 // characters
 
 func (a *App) applyPush(e *store.Endpoint, delivery api.StreamDelivery) error {
-	if err := a.checkTarget("delivery.endpoint_url", delivery.EndpointURL); err != nil {
+	if delivery.EndpointURL == "" {
+		return missing("delivery.endpoint_url")
+	}
+	if err := a.checkEndpointURL("delivery.endpoint_url", delivery.EndpointURL); err != nil {
 		return err
 	}
 	e.Kind, e.URL = store.PushEndpoint, delivery.EndpointURL
@@ -114,28 +118,9 @@ func (a *App) applyPush(e *store.Endpoint, delivery api.StreamDelivery) error {
 		return badFormat("delivery.authorization_header", "the value of a header, on one line")
 	}
 	var err error
-	e.Secret, err = a.Master.Seal([]byte(delivery.AuthorizationHeader), endpointSecretPrefix+e.ID)
+	e.Secret, err = a.sealEndpointSecret(e.ID, secret.Text(delivery.AuthorizationHeader))
 	return err
 }
-
-// checkTarget refuses a URL that this server would never call.
-func (a *App) checkTarget(param, url string) error {
-	if url == "" {
-		return missing(param)
-	}
-	if err := checkText(param, url, maxTarget); err != nil {
-		return err
-	}
-	if err := a.Settings.Egress.CheckURL(url); err != nil {
-		return at(param, fail(422, "form_param_value_invalid", "is invalid", param+" is not accepted: "+err.Error()+"."))
-	}
-	return nil
-}
-
-const maxTarget = 2048 // characters
-
-// endpointSecretPrefix binds a sealed secret to its endpoint.
-const endpointSecretPrefix = "endpoint:"
 
 func streamsAmong(endpoints []store.Endpoint) []store.Endpoint {
 	return slices.DeleteFunc(slices.Clone(endpoints), func(e store.Endpoint) bool { return e.Kind == store.WebhookEndpoint })

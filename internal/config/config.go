@@ -72,6 +72,9 @@ type Config struct {
 	MailFrom      string      `name:"mail-from" env:"SOJOURN_MAIL_FROM" help:"Sender of emails, such as: Example <no-reply@example.com>."`
 	MailTemplates string      `name:"mail-templates" env:"SOJOURN_MAIL_TEMPLATES" help:"Directory with templates that replace the built-in ones, file by file."`
 
+	WebhookAllowedNetworks []string        `name:"webhook-allowed-networks" env:"SOJOURN_WEBHOOK_ALLOWED_NETWORKS" help:"Addresses or networks (10.0.0.0/8) that webhooks may reach although they are not on the internet, over http too. In development they reach this machine and private networks."`
+	WebhookRetrySchedule   []time.Duration `name:"webhook-retry-schedule" env:"SOJOURN_WEBHOOK_RETRY_SCHEDULE" default:"5s,5m,30m,2h,5h,10h,10h" help:"How long to wait before each attempt to deliver an event but the first, which is made at once; each is a tenth longer or shorter. After the last one the delivery has failed."`
+
 	Migrate         bool          `name:"migrate" env:"SOJOURN_MIGRATE" help:"Let serve bring the database schema up to date by itself. dev always does."`
 	ShutdownTimeout time.Duration `name:"shutdown-timeout" env:"SOJOURN_SHUTDOWN_TIMEOUT" default:"15s" help:"How long running requests may take to finish when the server stops."`
 	LogLevel        string        `name:"log-level" env:"SOJOURN_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error. debug logs every request."`
@@ -119,6 +122,9 @@ func (c *Config) checkBrowsers() error {
 	if _, err := c.Proxies(); err != nil {
 		return err
 	}
+	if err := c.checkWebhooks(); err != nil {
+		return err
+	}
 	if err := checkURL("SOJOURN_HOME_URL", c.HomeURL, "https://app.example.com"); err != nil {
 		return err
 	}
@@ -146,19 +152,38 @@ func (c *Config) checkMail() error {
 
 // Proxies are the networks of the trusted proxies.
 func (c *Config) Proxies() ([]netip.Prefix, error) {
-	networks := make([]netip.Prefix, 0, len(c.TrustedProxies))
-	for _, text := range c.TrustedProxies {
+	return networks("SOJOURN_TRUSTED_PROXIES", c.TrustedProxies)
+}
+
+// WebhookNetworks are the networks that webhooks may reach whatever else they are.
+func (c *Config) WebhookNetworks() ([]netip.Prefix, error) {
+	return networks("SOJOURN_WEBHOOK_ALLOWED_NETWORKS", c.WebhookAllowedNetworks)
+}
+
+func (c *Config) checkWebhooks() error {
+	for _, pause := range c.WebhookRetrySchedule {
+		if pause < 0 {
+			return errors.New("SOJOURN_WEBHOOK_RETRY_SCHEDULE cannot hold negative times")
+		}
+	}
+	_, err := c.WebhookNetworks()
+	return err
+}
+
+func networks(setting string, texts []string) ([]netip.Prefix, error) {
+	all := make([]netip.Prefix, 0, len(texts))
+	for _, text := range texts {
 		network, err := netip.ParsePrefix(text)
 		if addr, err1 := netip.ParseAddr(text); err1 == nil {
 			addr = addr.Unmap()
 			network, err = addr.Prefix(addr.BitLen())
 		}
-		if err != nil || network.Addr().Is4In6() { // which no address of a visitor is
-			return nil, fmt.Errorf("SOJOURN_TRUSTED_PROXIES holds %q: want addresses or networks such as 10.0.0.0/8", text)
+		if err != nil || network.Addr().Is4In6() { // which no address is that these are compared with
+			return nil, fmt.Errorf("%s holds %q: want addresses or networks such as 10.0.0.0/8", setting, text)
 		}
-		networks = append(networks, network.Masked())
+		all = append(all, network.Masked())
 	}
-	return networks, nil
+	return all, nil
 }
 
 const minSecretKey = 24 // characters

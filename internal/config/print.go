@@ -27,10 +27,10 @@ func shown(v reflect.Value) any {
 	if v.Type().Name() == "string" {
 		return fmt.Sprintf("%q", v.String())
 	}
-	if list, ok := reflect.TypeAssert[[]string](v); ok {
-		items := make([]string, len(list))
-		for i, item := range list {
-			items[i] = fmt.Sprintf("%q", item)
+	if v.Kind() == reflect.Slice {
+		items := make([]string, v.Len())
+		for i := range items {
+			items[i] = fmt.Sprintf("%q", fmt.Sprint(v.Index(i)))
 		}
 		return "[" + strings.Join(items, ", ") + "]"
 	}

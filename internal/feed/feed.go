@@ -95,7 +95,7 @@ func New(source Source, sign func(context.Context, event.Event) (string, error),
 
 // Run looks into the log until ctx is done: when something has changed, when a poll asks, and now and then. It runs once.
 func (f *Feed) Run(ctx context.Context) {
-	defer close(f.over) // polls that are held go elsewhere
+	defer close(f.over)    // polls that are held go elsewhere
 	var complete time.Time // when the last look that went all the way back began
 	for failing := false; ; {
 		changed, began := f.source.Changed(), f.now()

@@ -63,6 +63,7 @@ func (b *bad) real(path string) string {
 	return b.fill(strings.NewReplacer(
 		"{session_id}", "{active}", "{template_name}", "greeting", "{user_id}", "{ada}", "{email_address_id}", "{email}",
 		"{client_id}", "{active.client}", "{template_id}", "{template}", "{sign_in_token_id}", "{signin.ticket}", "{actor_token_id}", "{actor.ticket}",
+		"{endpoint_id}", "{endpoint}", "{event_id}", "{event}",
 	).Replace(path))
 }
 

@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -170,5 +171,85 @@ func ticketClaims(want string) func(*testing.T, *world, answer) {
 		asToken, _ := json.Marshal(map[string]string{"jwt": ticket.Token})
 		a.body = asToken
 		claims(want+" jti="+ticket.ID+" iss="+issuer+" uid={ada}", "cat=sojourn_ticket")(t, w, a)
+	}
+}
+
+// TestWebhookEndpoints are operations of ours: who is told by webhook, and what was sent.
+func TestWebhookEndpoints(t *testing.T) {
+	const list, one = "/v1/webhook_endpoints", "/v1/webhook_endpoints/{endpoint}"
+	url := func(url string) string { return fmt.Sprintf(`{"url":%q}`, url) }
+	short, long := "whsec_"+strings.Repeat("YQ", 11)+"YQ==", "whsec_"+base64.StdEncoding.EncodeToString(make([]byte, 65))
+	conform(t, []row{
+		{name: "list", do: "GET " + list, status: 200, want: "#=2 0.object=webhook_endpoint 0.secret=absent"},
+		{name: "list: with a total", do: "GET " + list + "?paginated=true&limit=1&offset=1", status: 200, want: "data.#=1 total_count=2"},
+		{name: "list: far on", do: "GET " + list + "?offset=9", status: 200, want: "#=0"},
+		{name: "get", do: "GET " + one, status: 200, want: "id={endpoint} url=https://hooks.example.com/in enabled=true event_types.#=0 failures=0 failing_since=null open_until=null disabled_reason=null secret=absent old_secret_expire=null"},
+		{name: "get: unknown", do: "GET " + list + "/ep_unknown", status: 404, code: notFound},
+		{name: "create", do: "POST " + list, body: url("https://example.com/"), status: 200, want: "id=~^ep_[0-9A-Za-z]{27}$ enabled=true description= event_types.#=0 created_at=1780315210123"},
+		{name: "create: with all", do: "POST " + list, body: `{"url":"https://example.com/","description":"x","event_types":["session.ended","session.expired"],"enabled":false,"secret":"` + webhookSecret + `"}`, status: 200, want: "enabled=false description=x event_types.1=session.expired secret=absent"},
+		{name: "create: null means default", do: "POST " + list, body: `{"url":"https://example.com/","description":null,"event_types":null,"enabled":null,"secret":null}`, status: 200, want: "enabled=true event_types.#=0"},
+		{name: "create: no URL", do: "POST " + list, status: 422, code: missing, param: "url"},
+		{name: "create: what is no URL", do: "POST " + list, body: url("canary"), status: 422, code: badFormat, param: "url"},
+		{name: "create: another scheme", do: "POST " + list, body: url("ftp://example.com/"), status: 422, code: badFormat, param: "url"},
+		{name: "create: with a password", do: "POST " + list, body: url("https://me:canary@example.com/"), status: 422, code: badFormat, param: "url"},
+		{name: "create: plain HTTP", do: "POST " + list, body: url("http://example.com/"), given: production, status: 422, code: badFormat, param: "url"},
+		{name: "create: this machine", do: "POST " + list, body: url("https://127.0.0.1/"), given: production, status: 422, code: badFormat, param: "url"},
+		{name: "create: metadata of a cloud", do: "POST " + list, body: url("https://169.254.169.254/"), status: 422, code: badFormat, param: "url"},
+		{name: "create: this machine, in development", do: "POST " + list, body: url("http://127.0.0.1:3000/"), given: development, status: 200},
+		{name: "create: a URL that is too long", do: "POST " + list, body: url("https://example.com/" + strings.Repeat("x", 2048)), status: 422, code: "form_param_max_length_exceeded", param: "url"},
+		{name: "create: a description that is too long", do: "POST " + list, body: `{"url":"https://example.com/","description":"` + strings.Repeat("x", 501) + `"}`, status: 422, code: "form_param_max_length_exceeded", param: "description"},
+		{name: "create: unknown type", do: "POST " + list, body: `{"url":"https://example.com/","event_types":["session.made"]}`, status: 422, code: wrong, param: "event_types"},
+		{name: "create: a type twice", do: "POST " + list, body: `{"url":"https://example.com/","event_types":["user.deleted","user.deleted"]}`, status: 422, code: "form_param_duplicate", param: "event_types"},
+		{name: "create: a secret that is short", do: "POST " + list, body: `{"url":"https://example.com/","secret":"` + short + `"}`, status: 422, code: badFormat, param: "secret"},
+		{name: "create: a secret that is long", do: "POST " + list, body: `{"url":"https://example.com/","secret":"` + long + `"}`, status: 422, code: badFormat, param: "secret"},
+		{name: "create: a secret that is none", do: "POST " + list, body: `{"url":"https://example.com/","secret":"canary"}`, status: 422, code: badFormat, param: "secret"},
+		{name: "create: unknown member", do: "POST " + list, body: `{"uri":"https://example.com/"}`, status: 422, code: unknown, param: "uri"},
+		{name: "create: one too many", do: "POST " + list, body: url("https://example.com/"), given: manyEndpoints, status: 422, code: "quota_exceeded"},
+		{name: "update", do: "PATCH " + one, body: `{"url":"https://example.com/new","description":"","event_types":["user.created"],"enabled":false}`, status: 200, want: "id={endpoint} url=https://example.com/new description= event_types.0=user.created enabled=false updated_at=1780315210123"},
+		{name: "update: nothing", do: "PATCH " + one, status: 200, want: "url=https://hooks.example.com/in enabled=true"},
+		{name: "update: no URL", do: "PATCH " + one, body: `{"url":null}`, status: 422, code: badFormat, param: "url"},
+		{name: "update: unknown", do: "PATCH " + list + "/ep_unknown", body: `{"enabled":true}`, status: 404, code: notFound},
+		{name: "delete", do: "DELETE " + one, status: 200, want: "object=webhook_endpoint id={endpoint} deleted=true"},
+		{name: "delete: unknown", do: "DELETE " + list + "/ep_unknown", status: 404, code: notFound},
+		{name: "secret", do: "GET " + one + "/secret", status: 200, want: "object=webhook_secret secret=" + webhookSecret},
+		{name: "secret: unknown", do: "GET " + list + "/ep_unknown/secret", status: 404, code: notFound},
+		{name: "rotate", do: "POST " + one + "/secret/rotate", status: 200, want: "secret=~^whsec_[0-9A-Za-z+/]{32}$", check: oldSecretExpires("1780401610123")},
+		{name: "rotate: to a secret of one's own, at once", do: "POST " + one + "/secret/rotate", body: `{"secret":"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw","expire_old_secret_after_seconds":0}`, status: 200, want: "secret=whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", check: oldSecretExpires("1780315210123")},
+		{name: "rotate: for too long", do: "POST " + one + "/secret/rotate", body: `{"expire_old_secret_after_seconds":604801}`, status: 422, code: tooLarge, param: "expire_old_secret_after_seconds"},
+		{name: "rotate: to what is none", do: "POST " + one + "/secret/rotate", body: `{"secret":"whsec_canary"}`, status: 422, code: badFormat, param: "secret"},
+		{name: "rotate: unknown", do: "POST " + list + "/ep_unknown/secret/rotate", status: 404, code: notFound},
+		{name: "deliveries", do: "GET " + one + "/deliveries", status: 200, want: "#=1 0.object=webhook_delivery 0.event_id={event} 0.event_type=user.updated 0.status=waiting 0.attempts.#=0 0.endpoint_id={endpoint}"},
+		{name: "deliveries: with a total", do: "GET " + one + "/deliveries?paginated=true&event_id={event}&status=waiting&since=2026-01-01T00:00:00Z&until=1790000000000", status: 200, want: "data.#=1 total_count=1"},
+		{name: "deliveries: of another status", do: "GET " + one + "/deliveries?status=failed", status: 200, want: "#=0"},
+		{name: "deliveries: of another time", do: "GET " + one + "/deliveries?until=2026-01-01T00:00:00Z", status: 200, want: "#=0"},
+		{name: "deliveries: to another endpoint", do: "GET " + list + "/{endpoint.off}/deliveries", status: 200, want: "#=0"},
+		{name: "deliveries: of no status", do: "GET " + one + "/deliveries?status=sent", status: 422, code: wrong, param: "status"},
+		{name: "deliveries: of no time", do: "GET " + one + "/deliveries?since=today", status: 422, code: "form_param_invalid_time", param: "since"},
+		{name: "deliveries: unknown", do: "GET " + list + "/ep_unknown/deliveries", status: 404, code: notFound},
+		{name: "redeliver: an event", do: "POST " + one + "/redeliver", body: `{"event_id":"{event}"}`, status: 200, want: "object=webhook_redelivery count=1"},
+		{name: "redeliver: those of a time", do: "POST " + one + "/redeliver", body: `{"since":"2026-01-01T00:00:00Z","until":"2027-01-01T00:00:00Z","status":"waiting"}`, status: 200, want: "count=1"},
+		{name: "redeliver: what failed", do: "POST " + one + "/redeliver", body: `{"since":"0","status":"failed"}`, status: 200, want: "count=0"},
+		{name: "redeliver: an unknown event", do: "POST " + one + "/redeliver", body: `{"event_id":"evt_unknown"}`, status: 200, want: "count=0"},
+		{name: "redeliver: nothing", do: "POST " + one + "/redeliver", status: 422, code: missing, param: "event_id"},
+		{name: "redeliver: both", do: "POST " + one + "/redeliver", body: `{"event_id":"{event}","since":"0"}`, status: 422, code: "form_conditional_param_disallowed", param: "event_id"},
+		{name: "redeliver: of no status", do: "POST " + one + "/redeliver", body: `{"event_id":"{event}","status":"sent"}`, status: 422, code: wrong, param: "status"},
+		{name: "redeliver: unknown", do: "POST " + list + "/ep_unknown/redeliver", body: `{"event_id":"{event}"}`, status: 404, code: notFound},
+	})
+}
+
+// development is what the server's policy for URLs makes of a development instance.
+func development(w *world) { w.app.Settings.Egress.Development = true }
+
+func manyEndpoints(w *world) {
+	for range 48 {
+		if _, err := w.app.CreateWebhookEndpoint(bg, &api.CreateWebhookEndpoint{URL: api.Set("https://example.com/")}); err != nil {
+			panic(err)
+		}
+	}
+}
+
+func oldSecretExpires(want string) func(*testing.T, *world, answer) {
+	return func(t *testing.T, w *world, _ answer) {
+		w.expect(t, w.get(t, "/v1/webhook_endpoints/{endpoint}"), "old_secret_expire="+want)
 	}
 }

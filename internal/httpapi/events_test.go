@@ -263,7 +263,7 @@ func TestListEvents(t *testing.T) {
 		{"/v1/events?type=session.revoked&type=session.ended&paginated=true", "total_count=1 data.#=1"},
 		{"/v1/events?session_id={active}&paginated=true", "total_count=1"},
 		{"/v1/events?session_id={pending}", "#=0"},
-		{"/v1/events?user_id={bob}", "#=1 0.type=user.created 0.session_id=null 0.tokens_until=null"},
+		{"/v1/events?user_id={bob}", "#=2 0.type=user.updated 0.position=2 0.changes.0=first_name 1.type=user.created 1.session_id=null 1.tokens_until=null"},
 		{"/v1/events?since={moment}", "#=1"},
 		{"/v1/events?since={later}", "#=0"},
 		{"/v1/events?type=session.revoked&until={later}", "#=1"},
@@ -306,7 +306,7 @@ func (w *world) keyedRequest(t testing.TB, key, method, path, body string) answe
 
 func TestSecurityEventStreams(t *testing.T) {
 	t.Parallel()
-	w := servePeopled(t, polled)
+	w := servePeopled(t, polled, func(w *world) { w.app.Settings.Egress.Development = true })
 	config := ok[api.SSFConfiguration](t, w.keyedRequest(t, "", "GET", "/.well-known/ssf-configuration", ""))
 	if config.Issuer != issuer || config.ConfigurationEndpoint != issuer+"/v1/ssf/stream" || config.DefaultSubjects != "ALL" {
 		t.Errorf("%+v", config)
@@ -373,7 +373,7 @@ func TestSecurityEventStreams(t *testing.T) {
 	for body, want := range map[string]string{
 		`{"delivery":{"method":"carrier pigeon"}}`:                                                                               "422 form_param_value_invalid delivery.method",
 		`{"delivery":{"method":"urn:ietf:rfc:8935"}}`:                                                                            "422 form_param_missing delivery.endpoint_url",
-		`{"delivery":{"method":"urn:ietf:rfc:8935","endpoint_url":"ftp://127.0.0.1/"}}`:                                          "422 form_param_value_invalid delivery.endpoint_url",
+		`{"delivery":{"method":"urn:ietf:rfc:8935","endpoint_url":"ftp://127.0.0.1/"}}`:                                          "422 form_param_format_invalid delivery.endpoint_url",
 		`{"delivery":{"method":"urn:ietf:rfc:8935","endpoint_url":"http://127.0.0.1/","authorization_header":"a\r\nCookie: b"}}`: "422 form_param_format_invalid delivery.authorization_header",
 		`{"events_requested":["urn:unknown"]}`:                                                                                   "422 form_param_value_invalid events_requested",
 	} {

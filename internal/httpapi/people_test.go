@@ -25,6 +25,8 @@ type people struct {
 const (
 	appOrigin = "https://app.example.com"
 	password  = "canary battery staple"
+	// webhookSecret is the base64 of canary, twice and a half.
+	webhookSecret = "whsec_Y2FuYXJ5LWNhbmFyeS1jYW5hcnktY2FuYXJ5"
 )
 
 // peopled is made once, and every test gets a copy.
@@ -36,7 +38,7 @@ var peopled = sync.OnceValues(func() (people, error) {
 	p := people{names: map[string]string{}}
 	p.template, err = makeDatabase(empty, func(w *world) error {
 		w.names = p.names
-		return errors.Join(w.addUsers(), w.addSessions(), w.addTemplates(), w.addTickets(), w.addTokens())
+		return errors.Join(w.addUsers(), w.addSessions(), w.addTemplates(), w.addTickets(), w.addTokens(), w.addWebhooks())
 	})
 	return p, err
 })
@@ -138,6 +140,29 @@ func (w *world) addTemplates() error {
 			w.names["template"] = made.ID
 		}
 	}
+	return nil
+}
+
+// addWebhooks makes endpoints, and an event that is on its way to one of them.
+func (w *world) addWebhooks() error {
+	for name, req := range map[string]api.CreateWebhookEndpoint{
+		"endpoint":     {URL: api.Set("https://hooks.example.com/in"), Description: api.Set("the books"), Secret: api.Set(webhookSecret)},
+		"endpoint.off": {URL: api.Set("https://hooks.example.com/off"), EventTypes: api.Set([]string{"user.deleted"}), Enabled: api.Set(false)},
+	} {
+		made, err := w.app.CreateWebhookEndpoint(bg, &req)
+		if err != nil {
+			return err
+		}
+		w.names[name] = made.ID
+	}
+	if _, err := w.app.UpdateUser(bg, &api.UpdateUser{UserRef: api.UserRef{UserID: w.names["bob"]}, FirstName: api.Set("Bob")}); err != nil {
+		return err
+	}
+	sent, err := w.app.ListWebhookDeliveries(bg, &api.ListWebhookDeliveries{WebhookEndpointRef: api.WebhookEndpointRef{EndpointID: w.names["endpoint"]}, Page: api.Page{Limit: 1}})
+	if err != nil {
+		return err
+	}
+	w.names["event"] = sent.Data[0].EventID
 	return nil
 }
 

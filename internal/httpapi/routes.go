@@ -72,6 +72,16 @@ func Routes(a *app.App) []Route {
 		route(a, "GET /v1/events", a.ListEvents),
 		route(a, "GET /v1/events/{event_id}", a.GetEvent),
 
+		route(a, "GET /v1/webhook_endpoints", a.ListWebhookEndpoints),
+		route(a, "POST /v1/webhook_endpoints", a.CreateWebhookEndpoint),
+		route(a, "GET /v1/webhook_endpoints/{endpoint_id}", a.GetWebhookEndpoint),
+		route(a, "PATCH /v1/webhook_endpoints/{endpoint_id}", a.UpdateWebhookEndpoint),
+		route(a, "DELETE /v1/webhook_endpoints/{endpoint_id}", a.DeleteWebhookEndpoint),
+		route(a, "GET /v1/webhook_endpoints/{endpoint_id}/secret", a.GetWebhookSecret),
+		route(a, "POST /v1/webhook_endpoints/{endpoint_id}/secret/rotate", a.RotateWebhookSecret),
+		route(a, "GET /v1/webhook_endpoints/{endpoint_id}/deliveries", a.ListWebhookDeliveries),
+		route(a, "POST /v1/webhook_endpoints/{endpoint_id}/redeliver", a.RedeliverWebhooks),
+
 		route(a, "GET /v1/jwks", a.JWKS),
 		route(a, "GET /v1/instance", a.GetInstance),
 		route(a, "PATCH /v1/instance", a.UpdateInstance),

@@ -20,7 +20,6 @@ import (
 	"time"
 
 	"github.com/sojourn-auth/sojourn/internal/app"
-	"github.com/sojourn-auth/sojourn/internal/egress"
 	"github.com/sojourn-auth/sojourn/internal/faultproxy"
 	"github.com/sojourn-auth/sojourn/internal/httpapi"
 	"github.com/sojourn-auth/sojourn/internal/secret"
@@ -145,7 +144,7 @@ func newWorld(databaseURL string) (*world, error) {
 		Store: db, Master: master, Now: w.clock.now, NewID: app.NewID,
 		Log: slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Settings: app.Settings{
-			Environment: app.Development, Issuer: issuer, Egress: egress.Policy{Development: true},
+			Environment: app.Development, Issuer: issuer,
 			Lifetimes: session.Lifetimes{Max: session.DefaultMax, Abandon: session.DefaultAbandon},
 			Retention: 30 * 24 * time.Hour, EventRetention: 60 * 24 * time.Hour, WebhookRetention: 7 * 24 * time.Hour, TokenLifetime: time.Minute, ClaimsVersion: 2, PasswordMin: 8, MaxAttempts: 10,
 		},

@@ -64,13 +64,6 @@ func (c Conn) InsertDeliveries(ctx context.Context, deliveries []Delivery) error
 	return nil
 }
 
-// NextDelivery is when the next delivery to an endpoint is due, or ErrNotFound.
-func (c Conn) NextDelivery(ctx context.Context, endpointID string) (time.Time, error) {
-	at, err := one(ctx, c, scalar[int64], `SELECT next_at FROM deliveries
-		WHERE endpoint_id = $1 AND next_at IS NOT NULL ORDER BY next_at LIMIT 1`, endpointID)
-	return moment(at), err
-}
-
 // ClaimDeliveries takes up to limit deliveries to an endpoint that are due at now: nobody else gets them until lease,
 // when they are due again, for whoever took them may be gone. The outer condition looks again at what another claim has
 // just taken; without it two would take the same.
@@ -185,11 +178,15 @@ func scanDeliveryAttempt(r row) (DeliveryAttempt, error) {
 	return a, err
 }
 
-// PurgeDeliveries deletes up to limit deliveries that came to their end before a moment.
+// PurgeDeliveries deletes up to limit deliveries that came to their end before a moment, or have waited since then for an
+// endpoint that is disabled.
 func (c Conn) PurgeDeliveries(ctx context.Context, before time.Time, limit int64) (int64, error) {
-	return c.exec(ctx, `DELETE FROM deliveries WHERE id IN
-		(SELECT id FROM deliveries WHERE updated_at < $1 AND next_at IS NULL ORDER BY updated_at LIMIT $2)`, ms(before), limit)
+	return c.exec(ctx, `DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries d
+		WHERE updated_at < $1 AND NOT (`+onItsWay+`) ORDER BY updated_at LIMIT $2)`, ms(before), limit)
 }
+
+// onItsWay is true of a delivery d that will be tried. What waits for an endpoint that is disabled may wait for ever.
+const onItsWay = `d.next_at IS NOT NULL AND EXISTS (SELECT 1 FROM endpoints WHERE endpoints.id = d.endpoint_id AND enabled)`
 
 // PurgeDeliveryAttempts deletes up to limit attempts that were made before a moment from the log of deliveries.
 func (c Conn) PurgeDeliveryAttempts(ctx context.Context, before time.Time, limit int64) (int64, error) {

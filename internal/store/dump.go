@@ -41,7 +41,7 @@ var DumpTables = []Table{
 		tokens_until BIGINT, body TEXT`),
 	table("endpoints", `id TEXT, kind TEXT, url TEXT, description TEXT, event_types TEXT, enabled BOOLEAN,
 		disabled_reason TEXT, secret TEXT, old_secret TEXT, old_secret_until BIGINT, failures BIGINT,
-		failing_since BIGINT, open_until BIGINT, created_at BIGINT, updated_at BIGINT`),
+		failing_since BIGINT, openings BIGINT, open_until BIGINT, created_at BIGINT, updated_at BIGINT`),
 	table("refresh_tokens", `hash TEXT, session_id TEXT, expire_at BIGINT`),
 	table("sessions", `id TEXT, user_id TEXT, client_id TEXT, status TEXT, actor TEXT, last_active_organization_id TEXT,
 		last_active_at BIGINT, activity TEXT, expire_at BIGINT, max_expire_at BIGINT, abandon_at BIGINT,

@@ -39,11 +39,12 @@ type Endpoint struct {
 type Circuit struct {
 	Failures     int64 // in a row
 	FailingSince time.Time
-	OpenUntil    time.Time // nothing is sent before
+	Openings     int64     // since something was delivered
+	OpenUntil    time.Time // nothing is sent before, and one delivery after, to see
 }
 
 const endpointColumns = `id, kind, url, description, event_types, enabled, disabled_reason, secret, old_secret,
-	old_secret_until, failures, failing_since, open_until, created_at, updated_at`
+	old_secret_until, failures, failing_since, openings, open_until, created_at, updated_at`
 
 func scanEndpoint(r row) (Endpoint, error) {
 	var (
@@ -54,7 +55,7 @@ func scanEndpoint(r row) (Endpoint, error) {
 		created, updated           int64
 	)
 	err := r.Scan(&e.ID, &kind, &e.URL, &e.Description, &types, &e.Enabled, &reason, &secret, &old, &oldUntil,
-		&e.Circuit.Failures, &failing, &circuit, &created, &updated)
+		&e.Circuit.Failures, &failing, &e.Circuit.Openings, &circuit, &created, &updated)
 	if err != nil {
 		return e, err
 	}
@@ -86,7 +87,7 @@ func (e Endpoint) args() ([]any, error) {
 	return []any{
 		e.ID, string(e.Kind), e.URL, e.Description, string(types), e.Enabled, optional(e.DisabledReason),
 		sealedText(e.Secret), sealedText(e.OldSecret), optionalMS(e.OldSecretUntil), e.Circuit.Failures,
-		optionalMS(e.Circuit.FailingSince), optionalMS(e.Circuit.OpenUntil), ms(e.CreatedAt), ms(e.UpdatedAt),
+		optionalMS(e.Circuit.FailingSince), e.Circuit.Openings, optionalMS(e.Circuit.OpenUntil), ms(e.CreatedAt), ms(e.UpdatedAt),
 	}, err
 }
 
@@ -97,7 +98,7 @@ func (c Conn) InsertEndpoint(ctx context.Context, e Endpoint) error {
 		return err
 	}
 	_, err = c.exec(ctx, `INSERT INTO endpoints (`+endpointColumns+`)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`, args...)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`, args...)
 	return err
 }
 
@@ -118,7 +119,7 @@ func (c Conn) UpdateEndpoint(ctx context.Context, e Endpoint) error {
 		return err
 	}
 	return c.execOne(ctx, `UPDATE endpoints SET (`+endpointColumns+`) =
-		($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) WHERE id = $1`, args...)
+		($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) WHERE id = $1`, args...)
 }
 
 // Endpoints lists all endpoints, newest first. There are few.
@@ -136,9 +137,17 @@ func (c Conn) DeleteEndpoint(ctx context.Context, id string) error {
 	return errors.Join(err1, err2)
 }
 
-// SetCircuit writes the circuit of an endpoint, and nothing else of it.
-func (c Conn) SetCircuit(ctx context.Context, id string, v Circuit) error {
-	_, err := c.exec(ctx, `UPDATE endpoints SET failures = $2, failing_since = $3, open_until = $4 WHERE id = $1`,
-		id, v.Failures, optionalMS(v.FailingSince), optionalMS(v.OpenUntil))
-	return err
+// DueEndpoints are the endpoints that something can be sent to at now: enabled, with a circuit that is not open, and with
+// a delivery that is due.
+func (c Conn) DueEndpoints(ctx context.Context, now time.Time) ([]Endpoint, error) {
+	return many(ctx, c, scanEndpoint, `SELECT `+endpointColumns+` FROM endpoints
+		WHERE enabled AND kind <> $2 AND (open_until IS NULL OR open_until <= $1)
+		AND EXISTS (SELECT 1 FROM deliveries d WHERE d.endpoint_id = endpoints.id AND d.next_at IS NOT NULL AND d.next_at <= $1)
+		ORDER BY created_at DESC, id DESC`, ms(now), string(PollEndpoint))
+}
+
+// TakeProbe lets one caller of all try whether an endpoint works again whose circuit was open until now; ErrNotFound for
+// everybody else. Who takes it and says nothing until lease loses it.
+func (c Conn) TakeProbe(ctx context.Context, id string, now, lease time.Time) error {
+	return c.execOne(ctx, `UPDATE endpoints SET open_until = $3 WHERE id = $1 AND open_until <= $2`, id, ms(now), ms(lease))
 }

@@ -161,7 +161,7 @@ func (c Conn) ForgetBodies(ctx context.Context, before time.Time, limit int64) (
 		(SELECT id FROM events WHERE body IS NOT NULL AND at < $1 AND `+notOnItsWay+` ORDER BY at LIMIT $2)`, ms(before), limit)
 }
 
-const notOnItsWay = `NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event_id = events.id AND d.next_at IS NOT NULL)`
+const notOnItsWay = `NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event_id = events.id AND ` + onItsWay + `)`
 
 // PurgeEvents deletes up to limit events that were written before a moment, but for those that still matter to somebody:
 // they are on their way, or revoke tokens that may be accepted at now.

@@ -46,6 +46,7 @@ CREATE TABLE endpoints (
 	old_secret_until BIGINT,
 	failures        BIGINT NOT NULL, -- in a row
 	failing_since   BIGINT,
+	openings        BIGINT NOT NULL, -- of the circuit, since something was delivered
 	open_until      BIGINT, -- the circuit: nothing is sent before
 	created_at      BIGINT NOT NULL,
 	updated_at      BIGINT NOT NULL
