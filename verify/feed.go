@@ -347,8 +347,7 @@ func (f *feed) failed(err error) time.Duration {
 	if errors.Is(err, errUndecided) { // which is not the node's fault
 		return f.backOff()
 	}
-	var status *statusError
-	if errors.As(err, &status) {
+	if status, ok := errors.AsType[*statusError](err); ok {
 		f.notBefore[f.at] = f.now().Add(status.retryAfter)
 	}
 	return max(f.turn(), f.backOff())
@@ -415,13 +414,13 @@ func (f *feed) poll(ctx context.Context) (*pollAnswer, error) {
 	if err != nil {
 		return nil, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, f.urls[f.at], bytes.NewReader(body)) //nolint:gosec // the caller's own server
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, f.urls[f.at], bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
 	req.Header.Set("Authorization", "Bearer "+f.config.Key)
 	req.Header.Set("Content-Type", "application/json")
-	res, err := f.client.Do(req) //nolint:gosec // as above
+	res, err := f.client.Do(req)
 	if err != nil {
 		return nil, err
 	}

@@ -74,7 +74,7 @@ func Of(verb session.Verb) Type {
 // Revokes reports whether tokens that are still in their time are worth nothing after an event of this type. What
 // merely expires leaves its tokens to their own exp.
 func (t Type) Revokes() bool {
-	switch t { //nolint:exhaustive // the few that do
+	switch t {
 	case SessionEnded, SessionRemoved, SessionReplaced, SessionRevoked, TokensRevoked, KeyRetired:
 		return true
 	default:
