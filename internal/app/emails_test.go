@@ -67,7 +67,7 @@ func TestAnAddressAnswersAsTheContractHasIt(t *testing.T) {
 	a := usersApp(t)
 	u := createUser(t, a, `{}`)
 	e, err := addEmail(t, a, `{"user_id":"`+u.ID+`","email_address":"a@b.test","verified":true}`)
-	want := `{"id":"idn_0002","object":"email_address","email_address":"a@b.test","reserved":false,` +
+	want := `{"id":"idn_0003","object":"email_address","email_address":"a@b.test","reserved":false,` +
 		`"verification":{"object":"verification_admin","status":"verified","strategy":"admin","attempts":null,"expire_at":null},` +
 		`"linked_to":[],"created_at":1767323045678,"updated_at":1767323045678}`
 	if err != nil || jsonOf(t, e) != want {

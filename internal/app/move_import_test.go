@@ -92,7 +92,7 @@ func manySessions(t *testing.T, a *App, n int) {
 		for i := range rows {
 			rows[i] = []any{
 				fmt.Sprintf("sess_%027d", done+i), "user_1", "client_1", "active", nil, nil, int64(1), `{"browser_name":"` + rand.Text() + `"}`,
-				usersStart.Add(time.Hour).UnixMilli(), nil, int64(1 << 50), int64(0), int64(done + i), int64(1), nil, nil, nil,
+				usersStart.Add(time.Hour).UnixMilli(), nil, int64(1 << 50), int64(0), int64(done + i), int64(1), nil, nil, nil, int64(0), nil,
 			}
 		}
 		must(t, a.Store.Update(t.Context(), func(tx store.Conn) error { return tx.RestoreRows(t.Context(), table, table.Columns, rows) }))

@@ -1,0 +1,347 @@
+package store_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sojourn-auth/sojourn/internal/event"
+	"github.com/sojourn-auth/sojourn/internal/store"
+)
+
+// newEndpoint writes an endpoint that is enabled.
+func newEndpoint(t *testing.T, db *store.DB, id string) store.Endpoint {
+	t.Helper()
+	e := store.Endpoint{ID: id, Kind: store.WebhookEndpoint, URL: "https://example.com/" + id, Enabled: true, CreatedAt: start, UpdatedAt: start}
+	update(t, db, func(tx store.Conn) error { return tx.InsertEndpoint(t.Context(), e) })
+	return e
+}
+
+// happen writes events evt_1 to evt_n at a moment, each with a body, on their way to an endpoint.
+func happen(t *testing.T, db *store.DB, endpointID string, n int, at time.Time) {
+	t.Helper()
+	var events []event.Event
+	var deliveries []store.Delivery
+	for i := range n {
+		id := fmt.Sprintf("%d", i+1)
+		events = append(events, event.Event{ID: "evt_" + id, Type: event.UserUpdated, At: at, Subject: "user_1", UserID: "user_1", Position: int64(i + 1), By: "system", Body: json.RawMessage(`{}`)})
+		deliveries = append(deliveries, store.Delivery{ID: "dlv_" + id, EndpointID: endpointID, EventID: "evt_" + id, EventType: string(event.UserUpdated), Status: store.Waiting, NextAt: at, CreatedAt: at, UpdatedAt: at})
+	}
+	update(t, db, func(tx store.Conn) error {
+		return errors.Join(tx.InsertEvents(t.Context(), events), tx.InsertDeliveries(t.Context(), deliveries))
+	})
+}
+
+func TestEndpointComesBackAsItWasWritten(t *testing.T) {
+	onEveryEngine(t, func(t *testing.T, db *store.DB) {
+		want := store.Endpoint{
+			ID: "ep_1", Kind: store.PushEndpoint, URL: "https://example.com/", Description: "x", EventTypes: []string{"a", "b"},
+			DisabledReason: "why", Secret: []byte{1, 2}, OldSecret: []byte{3}, OldSecretUntil: start.Add(time.Hour), CreatedAt: start, UpdatedAt: start,
+			Circuit: store.Circuit{Failures: 7, FailingSince: start, Openings: 2, OpenUntil: start.Add(time.Minute)},
+		}
+		update(t, db, func(tx store.Conn) error { return tx.InsertEndpoint(t.Context(), want) })
+		check := func() {
+			t.Helper()
+			got, err := db.Endpoint(t.Context(), "ep_1")
+			if err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
+				t.Errorf("%v\ngot  %+v\nwant %+v", err, got, want)
+			}
+		}
+		check()
+		want.Enabled, want.DisabledReason, want.OldSecret, want.OldSecretUntil, want.Circuit = true, "", nil, time.Time{}, store.Circuit{}
+		update(t, db, func(tx store.Conn) error { return tx.UpdateEndpoint(t.Context(), want) })
+		check()
+	})
+}
+
+// TestClaimsAreExclusive races workers for deliveries. What one has taken, no other takes until the lease is over.
+func TestClaimsAreExclusive(t *testing.T) {
+	const workers, deliveries, atATime = 8, 400, 7
+	onEveryEngine(t, func(t *testing.T, db *store.DB) {
+		newEndpoint(t, db, "ep_1")
+		happen(t, db, "ep_1", deliveries, start)
+		lease := start.Add(time.Minute)
+		var (
+			mu    sync.Mutex
+			taken = map[string]int{}
+			all   sync.WaitGroup
+		)
+		claim := func() (n int, err error) {
+			var claimed []store.Delivery
+			err = db.Update(t.Context(), func(tx store.Conn) (err error) {
+				claimed, err = tx.ClaimDeliveries(t.Context(), "ep_1", start, lease, atATime)
+				return err
+			})
+			mu.Lock()
+			defer mu.Unlock()
+			for _, d := range claimed {
+				taken[d.ID]++
+			}
+			return len(taken), err
+		}
+		for range workers {
+			all.Go(func() {
+				for n := 0; n < deliveries; {
+					var err error
+					if n, err = claim(); err != nil && !errors.Is(err, store.ErrUnavailable) { // which means: lost too many races
+						t.Error(err)
+						return
+					}
+				}
+			})
+		}
+		all.Wait()
+		for id, times := range taken {
+			if times != 1 {
+				t.Errorf("%s was taken %d times", id, times)
+			}
+		}
+		again := func(now time.Time) (found []store.Delivery) {
+			update(t, db, func(tx store.Conn) (err error) {
+				found, err = tx.ClaimDeliveries(t.Context(), "ep_1", now, now.Add(time.Minute), deliveries)
+				return err
+			})
+			return found
+		}
+		if n := len(again(lease.Add(-time.Millisecond))); n != 0 {
+			t.Errorf("%d are taken again before the lease is over", n)
+		}
+		if n := len(again(lease)); n != deliveries {
+			t.Errorf("%d come back when it is over, want %d", n, deliveries)
+		}
+	})
+}
+
+// TestAnAttemptOfThePastChangesNothing: its delivery has been taken by somebody else, or begun anew.
+func TestAnAttemptOfThePastChangesNothing(t *testing.T) {
+	onEveryEngine(t, func(t *testing.T, db *store.DB) {
+		newEndpoint(t, db, "ep_1")
+		happen(t, db, "ep_1", 1, start)
+		lease := start.Add(time.Minute)
+		finish := func(status store.DeliveryStatus, lease time.Time) store.Delivery {
+			update(t, db, func(tx store.Conn) error {
+				return tx.FinishAttempt(t.Context(), store.Delivery{ID: "dlv_1", Status: status, Attempts: 3, UpdatedAt: start.Add(time.Hour)}, lease)
+			})
+			found, err := db.Deliveries(t.Context(), store.DeliveryFilter{EndpointID: "ep_1"}, 10, 0)
+			if err != nil || len(found) != 1 {
+				t.Fatal(found, err)
+			}
+			return found[0]
+		}
+		if got := finish(store.Delivered, lease); got.Status != store.Waiting || got.Attempts != 0 || !got.NextAt.Equal(start) {
+			t.Errorf("without a claim: %+v", got)
+		}
+		update(t, db, func(tx store.Conn) error {
+			_, err := tx.ClaimDeliveries(t.Context(), "ep_1", start, lease, 1)
+			return err
+		})
+		if got := finish(store.Failed, lease); got.Status != store.Failed || got.Attempts != 3 || !got.NextAt.IsZero() {
+			t.Errorf("with one: %+v", got)
+		}
+	})
+}
+
+// TestDueEndpoints are those that something can be sent to.
+func TestDueEndpoints(t *testing.T) {
+	onEveryEngine(t, func(t *testing.T, db *store.DB) {
+		e := newEndpoint(t, db, "ep_1")
+		due := func(now time.Time) bool {
+			t.Helper()
+			found, err := db.DueEndpoints(t.Context(), now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(found) == 1
+		}
+		change := func(do func(e *store.Endpoint)) {
+			changed := e
+			do(&changed)
+			update(t, db, func(tx store.Conn) error { return tx.UpdateEndpoint(t.Context(), changed) })
+		}
+		if due(start) {
+			t.Error("due without a delivery")
+		}
+		happen(t, db, "ep_1", 1, start)
+		if due(start.Add(-time.Millisecond)) || !due(start) {
+			t.Error("not due when its delivery is")
+		}
+		change(func(e *store.Endpoint) { e.Circuit.OpenUntil = start.Add(time.Minute) })
+		if due(start.Add(time.Minute-time.Millisecond)) || !due(start.Add(time.Minute)) {
+			t.Error("not due when its circuit is half-open")
+		}
+		change(func(e *store.Endpoint) { e.Enabled = false })
+		if due(start) {
+			t.Error("due although it is disabled")
+		}
+		change(func(e *store.Endpoint) { e.Kind = store.PollEndpoint })
+		if due(start) {
+			t.Error("due although it asks for itself")
+		}
+	})
+}
+
+// TestOneTakesTheProbe of many who want it.
+func TestOneTakesTheProbe(t *testing.T) {
+	onEveryEngine(t, func(t *testing.T, db *store.DB) {
+		e := newEndpoint(t, db, "ep_1")
+		e.Circuit = store.Circuit{Failures: 10, Openings: 1, FailingSince: start, OpenUntil: start}
+		update(t, db, func(tx store.Conn) error { return tx.UpdateEndpoint(t.Context(), e) })
+		take := func(now time.Time) error {
+			return db.Update(t.Context(), func(tx store.Conn) error { return tx.TakeProbe(t.Context(), "ep_1", now, now.Add(time.Minute)) })
+		}
+		var all sync.WaitGroup
+		results := make(chan error, 8)
+		for range cap(results) {
+			all.Go(func() { results <- take(start) })
+		}
+		all.Wait()
+		close(results)
+		taken := 0
+		for err := range results {
+			if err == nil {
+				taken++
+			} else if !errors.Is(err, store.ErrNotFound) {
+				t.Error(err)
+			}
+		}
+		if taken != 1 {
+			t.Errorf("%d took it, want 1", taken)
+		}
+		if err := take(start.Add(time.Minute)); err != nil {
+			t.Errorf("whoever took it is gone, and nobody can take it again: %v", err)
+		}
+	})
+}
+
+func TestRedeliver(t *testing.T) {
+	onEveryEngine(t, func(t *testing.T, db *store.DB) {
+		newEndpoint(t, db, "ep_1")
+		happen(t, db, "ep_1", 4, start)
+		later := start.Add(time.Hour)
+		update(t, db, func(tx store.Conn) error {
+			claimed, err := tx.ClaimDeliveries(t.Context(), "ep_1", start, later, 4)
+			for i, d := range claimed {
+				d.Status, d.NextAt, d.Attempts = store.Delivered, time.Time{}, 1
+				if i == 0 {
+					d.Status = store.Failed
+				}
+				err = errors.Join(err, tx.FinishAttempt(t.Context(), d, later))
+			}
+			return err
+		})
+		redeliver := func(f store.DeliveryFilter) (n int64) {
+			t.Helper()
+			f.EndpointID = "ep_1"
+			update(t, db, func(tx store.Conn) (err error) {
+				n, err = tx.Redeliver(t.Context(), f, later)
+				return err
+			})
+			return n
+		}
+		for name, c := range map[string]struct {
+			filter store.DeliveryFilter
+			want   int64
+		}{
+			"an event":          {store.DeliveryFilter{EventID: "evt_2"}, 1},
+			"an unknown event":  {store.DeliveryFilter{EventID: "evt_x"}, 0},
+			"those of a time":   {store.DeliveryFilter{Since: start, Until: later}, 4},
+			"those before it":   {store.DeliveryFilter{Until: start}, 0},
+			"those after it":    {store.DeliveryFilter{Since: later}, 0},
+			"what waits by now": {store.DeliveryFilter{Status: store.Failed, EventID: "evt_x"}, 0},
+		} {
+			if got := redeliver(c.filter); got != c.want {
+				t.Errorf("%s: %d, want %d", name, got, c.want)
+			}
+		}
+		found, err := db.Deliveries(t.Context(), store.DeliveryFilter{EndpointID: "ep_1", Status: store.Waiting}, 10, 0)
+		if err != nil || len(found) != 4 {
+			t.Fatalf("%d wait, want 4 (%v)", len(found), err)
+		}
+		if d := found[0]; d.Attempts != 0 || !d.NextAt.Equal(later) {
+			t.Errorf("not anew: %+v", d)
+		}
+		// What has been forgotten cannot be sent.
+		update(t, db, func(tx store.Conn) error {
+			return errors.Join(tx.DeleteEndpoint(t.Context(), "ep_1"), tx.ForgetUserBodies(t.Context(), "user_1"))
+		})
+		newEndpoint(t, db, "ep_1")
+		update(t, db, func(tx store.Conn) error {
+			return tx.InsertDeliveries(t.Context(), []store.Delivery{{ID: "dlv_9", EndpointID: "ep_1", EventID: "evt_1", Status: store.Failed, CreatedAt: start, UpdatedAt: start}})
+		})
+		if got := redeliver(store.DeliveryFilter{}); got != 0 {
+			t.Errorf("%d begin anew whose body is forgotten", got)
+		}
+	})
+}
+
+// TestSweepingSparesWhatIsOnItsWay: bodies, events and deliveries stay as long as somebody is to get them, and no longer.
+func TestSweepingSparesWhatIsOnItsWay(t *testing.T) {
+	onEveryEngine(t, func(t *testing.T, db *store.DB) {
+		e := newEndpoint(t, db, "ep_1")
+		happen(t, db, "ep_1", 3, start)
+		later := start.Add(time.Hour)
+		update(t, db, func(tx store.Conn) error { // evt_1 arrives
+			claimed, err := tx.ClaimDeliveries(t.Context(), "ep_1", start, later, 3)
+			for _, d := range claimed {
+				d.NextAt = later.Add(time.Hour)
+				if d.EventID == "evt_1" {
+					d.Status, d.NextAt = store.Delivered, time.Time{}
+				}
+				err = errors.Join(err, tx.FinishAttempt(t.Context(), d, later))
+			}
+			return err
+		})
+		sweep := func(want ...int64) {
+			t.Helper()
+			for i, step := range []func(tx store.Conn) (int64, error){
+				func(tx store.Conn) (int64, error) { return tx.ForgetBodies(t.Context(), later, 10) },
+				func(tx store.Conn) (int64, error) { return tx.PurgeDeliveries(t.Context(), later, 10) },
+				func(tx store.Conn) (int64, error) { return tx.PurgeEvents(t.Context(), later, later, 10) },
+			} {
+				update(t, db, func(tx store.Conn) error {
+					n, err := step(tx)
+					if n != want[i] {
+						t.Errorf("%s: %d, want %d", []string{"forget bodies", "purge deliveries", "purge events"}[i], n, want[i])
+					}
+					return err
+				})
+			}
+		}
+		sweep(1, 1, 1)
+		sweep(0, 0, 0)
+		e.Enabled = false // nobody may ever enable it again
+		update(t, db, func(tx store.Conn) error { return tx.UpdateEndpoint(t.Context(), e) })
+		sweep(2, 2, 2)
+	})
+}
+
+// TestEventsAfter reads everything once, in order, however many share a moment.
+func TestEventsAfter(t *testing.T) {
+	onEveryEngine(t, func(t *testing.T, db *store.DB) {
+		newEndpoint(t, db, "ep_1")
+		happen(t, db, "ep_1", 25, start)
+		var after event.Event
+		seen := map[string]bool{}
+		for {
+			page, err := db.EventsAfter(t.Context(), store.EventFilter{}, after, 10)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range page {
+				if seen[e.ID] || e.ID <= after.ID {
+					t.Errorf("%s comes after %s", e.ID, after.ID)
+				}
+				seen[e.ID], after = true, e
+			}
+			if len(page) < 10 {
+				break
+			}
+		}
+		if len(seen) != 25 {
+			t.Errorf("%d events, want 25", len(seen))
+		}
+	})
+}
