@@ -186,6 +186,13 @@ func startWorld(t testing.TB, template *storetest.Template, options []func(*worl
 	for _, option := range options {
 		option(w)
 	}
+	w.serve(t)
+	return w
+}
+
+// serve answers requests until the test ends.
+func (w *world) serve(t testing.TB) {
+	t.Helper()
 	uncounted := w.uncounted(t)
 	w.handler = httpapi.Backend(w.app)
 	working, stop := context.WithCancel(bg)
@@ -209,7 +216,6 @@ func startWorld(t testing.TB, template *storetest.Template, options []func(*worl
 		}
 		w.checkLog(t)
 	})
-	return w
 }
 
 // behindProxy puts a proxy between a world and its PostgreSQL.
