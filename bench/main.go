@@ -3,6 +3,7 @@
 //
 //	go run ./bench            # everything, with a million sessions
 //	go run ./bench -quick     # a look
+//	go run ./bench -revocations
 //
 // PostgreSQL is the server that TEST_POSTGRES names; without it there is SQLite only. Load goes to loopback, and each
 // measurement is bounded in time.
@@ -32,12 +33,16 @@ func main() {
 	flag.DurationVar(&o.duration, "duration", time.Second, "of each measurement in a round")
 	flag.IntVar(&o.connections, "connections", 8, "that make requests at once")
 	quick := flag.Bool("quick", false, "small databases and short rounds")
+	revocations := flag.Bool("revocations", false, "measure how fast revocations reach verifiers, and nothing else")
 	bare := flag.Bool("bare", false, "serve the bare handler that reads are compared with (used by bench itself)")
 	flag.Parse()
 	if *quick {
 		o.sessions, o.rounds, o.duration = 50_000, 3, 300*time.Millisecond
 	}
 	do := func() error { return run(context.Background(), o) }
+	if *revocations {
+		do = func() error { return runRevocations(context.Background(), *quick) }
+	}
 	if *bare {
 		do = serveBare
 	}

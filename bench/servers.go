@@ -32,13 +32,14 @@ func build(ctx context.Context) (binary, error) {
 
 // process is a server that is measured from outside.
 type process struct {
-	cmd     *exec.Cmd
-	url     string
-	key     string
-	ready   time.Duration // from start to the first good answer of /readyz
-	idleMiB float64
-	total   int
-	dead    atomic.Int64 // sessions that were revoked already
+	cmd                       *exec.Cmd
+	url                       string
+	key                       string
+	frontend, feedKey, jwtKey string
+	ready                     time.Duration // from start to the first good answer of /readyz
+	idleMiB                   float64
+	total                     int
+	dead                      atomic.Int64 // sessions that were revoked already
 }
 
 func start(cmd *exec.Cmd) (*process, string, error) {
@@ -86,11 +87,15 @@ func startSojourn(ctx context.Context, bin binary, dir, databaseURL string, n in
 	var card struct {
 		BackendURL string `json:"backend_url"`
 		SecretKey  string `json:"secret_key"`
+		Frontend   string `json:"frontend_url"`
+		FeedKey    string `json:"feed_key"`
+		JWTKey     string `json:"jwt_key"`
 	}
 	if err := json.Unmarshal([]byte(line), &card); err != nil {
 		return nil, err
 	}
 	p.url, p.key, p.total = card.BackendURL, card.SecretKey, n
+	p.frontend, p.feedKey, p.jwtKey = card.Frontend, card.FeedKey, card.JWTKey
 	res, err := http.Get(p.url + "/readyz") //nolint:noctx // loopback
 	if err != nil {
 		return nil, err

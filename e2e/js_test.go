@@ -12,7 +12,7 @@ import (
 // TestJavaScriptSDK drives the server through npm's @clerk/backend, unmodified. Each script prints one
 // line for each step it has passed.
 func TestJavaScriptSDK(t *testing.T) {
-	for name, script := range map[string]string{"current": "life.mjs", "1.x": "life-old.mjs"} {
+	for name, script := range map[string]string{"current": "life.mjs", "1.x": "life-old.mjs", "revocations": "revocations.mjs"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			runScript(t, start(t), script)
@@ -42,6 +42,7 @@ func runScript(t *testing.T, s *server, script string) {
 		"SOJOURN_PUBLISHABLE_KEY="+s.PublishableKey,
 		"SOJOURN_INSTANCE_ID="+s.InstanceID,
 		"SOJOURN_JWT_KEY="+s.JWTKey,
+		"SOJOURN_FEED_KEY="+s.FeedKey,
 	)
 	out, err := command.CombinedOutput()
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -92,8 +93,12 @@ func manySessions(t *testing.T, export string, n int) string {
 	t.Helper()
 	lines := strings.SplitAfter(export, "\n")
 	var one struct{ Row struct{ ID string } }
-	if err := json.Unmarshal([]byte(lines[1]), &one); err != nil || !strings.HasPrefix(one.Row.ID, "sess_") {
-		t.Fatalf("line 2 is no session: %v: %s", err, lines[1])
+	at := slices.IndexFunc(lines, func(line string) bool { return strings.HasPrefix(line, `{"table":"sessions"`) })
+	if at < 0 {
+		t.Fatalf("no session in %s", export)
+	}
+	if err := json.Unmarshal([]byte(lines[at]), &one); err != nil || !strings.HasPrefix(one.Row.ID, "sess_") {
+		t.Fatalf("no session: %v: %s", err, lines[at])
 	}
 	var last struct {
 		End struct {
@@ -105,10 +110,11 @@ func manySessions(t *testing.T, export string, n int) string {
 		t.Fatal(err)
 	}
 	var b bytes.Buffer
+	b.WriteString(strings.Join(lines[1:at], ""))
 	for i := range n {
-		b.WriteString(strings.Replace(lines[1], one.Row.ID, fmt.Sprintf("sess_%027d", i), 1))
+		b.WriteString(strings.Replace(lines[at], one.Row.ID, fmt.Sprintf("sess_%027d", i), 1))
 	}
-	b.WriteString(strings.Join(lines[2:len(lines)-2], ""))
+	b.WriteString(strings.Join(lines[at+1:len(lines)-2], ""))
 	sum := sha256.Sum256(b.Bytes())
 	last.End.Rows["sessions"], last.End.Sum = n, hex.EncodeToString(sum[:])
 	end, err := json.Marshal(last)

@@ -31,6 +31,7 @@ type server struct {
 	InstanceID     string   `json:"instance_id"`
 	JWKSURL        string   `json:"jwks_url"`
 	JWTKey         string   `json:"jwt_key"`
+	FeedKey        string   `json:"feed_key"`
 	DataDir        string   `json:"data_dir"`
 	Env            []string `json:"env"`
 
@@ -179,6 +180,7 @@ func (s *server) checkLog(t *testing.T) {
 	log := s.stderr.String()
 	for name, secret := range map[string]string{
 		"the secret key": s.SecretKey,
+		"the feed key":   s.FeedKey,
 		"the master key": s.masterKey(),
 		"a private key":  "PRIVATE KEY",
 		"a token":        "eyJ", // how the JSON of every JWT begins in base64

@@ -1,10 +1,12 @@
 package verify_test
 
 import (
+	"context"
 	"crypto/sha1"
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/sojourn-auth/sojourn/verify"
 )
@@ -34,4 +36,25 @@ func ExampleVerifier_Middleware() {
 		_, _ = fmt.Fprintln(w, "Hello,", claims.Subject)
 	})
 	http.Handle("/private", v.Middleware(v.Require(private)))
+}
+
+func ExampleWithRevocationFeed() {
+	v, err := verify.New(
+		verify.WithJWKS("https://clerk.example.com/.well-known/jwks.json"),
+		verify.WithRevocationFeed(verify.RevocationFeed{
+			URLs:      []string{"https://node1.example.com", "https://node2.example.com"},
+			Key:       "the feed key",
+			WhenStale: verify.FailClosed,
+		}),
+	)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer v.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := v.Ready(ctx); err != nil { // before it takes traffic; Verify waits by itself
+		fmt.Println(err)
+	}
 }

@@ -19,6 +19,8 @@ import (
 // keySource answers the public key of a kid.
 type keySource interface {
 	key(ctx context.Context, kid string) (*rsa.PublicKey, error)
+	// askedSince reports whether the keys are as they were at t or later, so that a kid which they lack is unknown for good.
+	askedSince(t time.Time) bool
 }
 
 const (
@@ -38,6 +40,8 @@ func (k fixedKeys) key(_ context.Context, kid string) (*rsa.PublicKey, error) {
 	}
 	return nil, ErrUnknownKey
 }
+
+func (k fixedKeys) askedSince(time.Time) bool { return true }
 
 func parsePEM(text string) (*rsa.PublicKey, error) {
 	block, _ := pem.Decode([]byte(text))
@@ -106,6 +110,12 @@ func (s *keySet) key(ctx context.Context, kid string) (*rsa.PublicKey, error) {
 	default:
 		return nil, ErrUnknownKey
 	}
+}
+
+func (s *keySet) askedSince(t time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.running == nil && s.err == nil && !s.tried.Before(t)
 }
 
 // look answers a key that is known, or what to wait for. It begins a fetch where one is due.

@@ -2,10 +2,13 @@
 //
 // A Verifier knows the instance's public keys, from a key set that it fetches now and then or from a PEM that it is
 // given. It takes RS256 only. A token that was minted before its session ended stays valid until its exp: verification
-// without the network cannot know better.
+// without the network cannot know better, unless it is told. WithRevocationFeed keeps one request open to Sojourn, which
+// tells of every session that ended and every key that was retired, so that their tokens are refused within
+// milliseconds. Verifying still asks nobody.
 package verify
 
 import (
+	"cmp"
 	"context"
 	"crypto/rsa"
 	"errors"
@@ -30,6 +33,12 @@ var (
 	ErrAuthorizedParty = errors.New("verify: issued to a party that is not authorized")
 	ErrCategory        = errors.New("verify: another kind of token")
 	ErrPending         = errors.New("verify: the session is pending")
+	// ErrRevoked says that the session of the token has ended, or, together with ErrUnknownKey, that its key was retired.
+	// The revocation feed told so. It is said of tokens only that are valid in all else.
+	ErrRevoked = errors.New("verify: the session has ended")
+	// ErrStale says nothing about the token, which is valid in all else: whether its session goes on is unknown, as the
+	// revocation feed has not been heard of lately. Only FailClosed leads to it.
+	ErrStale = errors.New("verify: the revocation feed is not heard")
 	// ErrKeysUnavailable says nothing about the token: the key set could not be fetched.
 	ErrKeysUnavailable = errors.New("verify: the key set cannot be fetched")
 )
@@ -47,6 +56,7 @@ const maxToken = 16 << 10
 // Verifier verifies tokens. It may be used by many goroutines at once.
 type Verifier struct {
 	keys           keySource
+	feed           *feed // nil without one
 	issuers        []string
 	audiences      []string
 	parties        []string
@@ -66,7 +76,8 @@ type settings struct {
 	jwksURL   string
 	secretKey string
 	keys      map[string]*rsa.PublicKey
-	client    *http.Client
+	client    *http.Client // nil if the caller gave none
+	feedFrom  *RevocationFeed
 	err       error
 }
 
@@ -81,7 +92,8 @@ func WithBackend(apiURL, secretKey string) Option {
 	}
 }
 
-// WithPEM trusts one public key, SubjectPublicKeyInfo in PEM, whatever kid a token names. No network is used.
+// WithPEM trusts one public key, SubjectPublicKeyInfo in PEM, whatever kid a token names. No network is used. When that
+// key is retired, a revocation feed refuses the tokens that name its kid, but who stole the key can name another.
 func WithPEM(pem string) Option {
 	return func(s *settings) {
 		key, err := parsePEM(pem)
@@ -117,7 +129,8 @@ func WithAuthorizedParties(origins ...string) Option {
 // WithLeeway says how far clocks may differ; 5 seconds without it.
 func WithLeeway(d time.Duration) Option { return func(s *settings) { s.leeway = d } }
 
-// WithHTTPClient fetches the key set with a client of one's own.
+// WithHTTPClient fetches the key set and the revocation feed with a client of one's own. For the feed its Timeout and
+// CheckRedirect do not count, and its transport must let a response take 5 seconds.
 func WithHTTPClient(c *http.Client) Option { return func(s *settings) { s.client = c } }
 
 // WithClock takes the time from a function of one's own.
@@ -136,7 +149,7 @@ const defaultLeeway = 5 * time.Second
 
 // New makes a Verifier. It needs to be told where the keys are: WithJWKS, WithBackend, WithPEM or WithKeys.
 func New(options ...Option) (*Verifier, error) {
-	s := &settings{client: &http.Client{Timeout: fetchTimeout}}
+	s := &settings{}
 	s.leeway, s.now = defaultLeeway, time.Now //nolint:forbidigo // the default of a public option
 	for _, option := range options {
 		option(s)
@@ -152,21 +165,29 @@ func New(options ...Option) (*Verifier, error) {
 	case s.keys != nil:
 		v.keys = fixedKeys(s.keys)
 	case s.jwksURL != "":
-		v.keys = newKeySet(s.jwksURL, s.secretKey, s.client, s.now)
+		v.keys = newKeySet(s.jwksURL, s.secretKey, cmp.Or(s.client, &http.Client{Timeout: fetchTimeout}), s.now)
 	default:
 		return nil, errors.New("verify: give WithJWKS, WithBackend, WithPEM or WithKeys")
+	}
+	if s.feedFrom != nil {
+		f, err := newFeed(s, v.keys)
+		if err != nil {
+			return nil, err
+		}
+		v.feed = f
+		f.start()
 	}
 	return &v, nil
 }
 
-// Verify checks a token and answers its claims, or one of the errors of this package. ctx bounds the wait for keys.
+// Verify checks a token and answers its claims, or one of the errors of this package. ctx bounds the wait for keys, and
+// for the first picture of a revocation feed.
 func (v *Verifier) Verify(ctx context.Context, token string) (*Claims, error) {
 	if len(token) > maxToken || strings.Count(token, ".") != 2 {
 		return nil, ErrMalformed
 	}
 	c := &Claims{}
-	parser := jwt.NewParser(jwt.WithValidMethods([]string{"RS256"}), jwt.WithStrictDecoding(), jwt.WithoutClaimsValidation())
-	parsed, err := parser.ParseWithClaims(token, c, func(t *jwt.Token) (any, error) { return v.keyFor(ctx, t) })
+	parsed, err := newParser().ParseWithClaims(token, c, func(t *jwt.Token) (any, error) { return v.keyFor(ctx, t) })
 	if err != nil {
 		return nil, why(err)
 	}
@@ -174,7 +195,19 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Claims, error) {
 		return nil, err
 	}
 	c.category, _ = parsed.Header["cat"].(string)
+	if v.feed == nil {
+		return c, nil
+	}
+	kid, _ := parsed.Header["kid"].(string)
+	if err := v.feed.admit(ctx, kid, c); err != nil {
+		return nil, err
+	}
 	return c, nil
+}
+
+// newParser takes RS256 only. What the claims must say is for its caller to check.
+func newParser() *jwt.Parser {
+	return jwt.NewParser(jwt.WithValidMethods([]string{"RS256"}), jwt.WithStrictDecoding(), jwt.WithoutClaimsValidation())
 }
 
 // why names golang-jwt's errors; ours come through.

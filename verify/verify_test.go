@@ -514,6 +514,46 @@ func TestMiddleware(t *testing.T) {
 	}
 }
 
+func TestRequireTellsWhatItCannotKnow(t *testing.T) {
+	down := newKeyServer(t)
+	down.set(func() { down.down = true })
+	silent := newTransmitter(t)
+	silent.scripted(answering(http.StatusServiceUnavailable, ""))
+	keyless, err := verify.New(verify.WithJWKS(down.URL), verify.WithClock(func() time.Time { return now }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := newTransmitter(t)
+	n.revoke("sess_ended")
+	for _, c := range []struct {
+		name   string
+		v      *verify.Verifier
+		token  string
+		status int
+	}{
+		{"no keys", keyless, good(t, nil), 503},
+		{"no keys and no token", keyless, "", 401},
+		{"a stale feed", fed(t, verify.RevocationFeed{URLs: []string{silent.URL}, WhenStale: verify.FailClosed}), good(t, nil), 503},
+		{"a stale feed and an expired token", fed(t, verify.RevocationFeed{URLs: []string{silent.URL}, WhenStale: verify.FailClosed}), good(t, map[string]any{"exp": now.Unix() - 60}), 401},
+		{"a stale feed that fails open", fed(t, verify.RevocationFeed{URLs: []string{silent.URL}}), good(t, nil), 204},
+		{"an ended session", readyFrom(t, n), tokenOf(t, "sess_ended"), 401},
+		{"a session", readyFrom(t, n), good(t, nil), 204},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		if c.token != "" {
+			r.Header.Set("Authorization", "Bearer "+c.token)
+		}
+		w := httptest.NewRecorder()
+		c.v.Middleware(c.v.Require(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))).ServeHTTP(w, r)
+		if w.Code != c.status || (w.Header().Get("Retry-After") != "") != (c.status == 503) || (w.Header().Get("WWW-Authenticate") != "") != (c.status == 401) {
+			t.Errorf("%s: %d %v %s", c.name, w.Code, w.Header(), w.Body)
+		}
+		if c.status == 503 && !strings.Contains(w.Body.String(), `"code":"service_unavailable"`) {
+			t.Errorf("%s: %s", c.name, w.Body)
+		}
+	}
+}
+
 func FuzzVerify(f *testing.F) {
 	token := good(f, nil)
 	v := verifier(f)

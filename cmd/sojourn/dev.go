@@ -128,6 +128,7 @@ type card struct {
 	PublishableKey string   `json:"publishable_key"`
 	InstanceID     string   `json:"instance_id"`
 	JWKSURL        string   `json:"jwks_url"`
+	FeedKey        string   `json:"feed_key"` // with which verifiers hear of revocations
 	JWTKey         string   `json:"jwt_key"`
 	SignInURL      string   `json:"sign_in_url"` // a page of ours
 	MailboxURL     string   `json:"mailbox_url"` // "" when emails are delivered
@@ -144,6 +145,10 @@ func newCard(ctx context.Context, c *config.Config, a *app.App, l listeners) (ca
 	if err != nil {
 		return card{}, err
 	}
+	feedKey, err := a.FeedKey(ctx)
+	if err != nil {
+		return card{}, err
+	}
 	dir, err := filepath.Abs(c.DataDir)
 	if err != nil {
 		return card{}, err
@@ -151,7 +156,7 @@ func newCard(ctx context.Context, c *config.Config, a *app.App, l listeners) (ca
 	k := card{
 		BackendURL: config.URLOf(l.backend.Addr()), FrontendURL: c.Issuer(), SecretKey: c.SecretKey.Reveal(),
 		PublishableKey: c.PublishableKey(), InstanceID: a.InstanceID(), JWKSURL: c.Issuer() + "/.well-known/jwks.json",
-		JWTKey: pem, DataDir: dir, ProxyURL: proxyURL(config.URLOf(l.frontend.Addr())),
+		JWTKey: pem, FeedKey: feedKey, DataDir: dir, ProxyURL: proxyURL(config.URLOf(l.frontend.Addr())),
 	}
 	k.SignInURL = k.ProxyURL + "/" + app.SignInPage
 	k.MailboxURL = mailboxURL(a, k.BackendURL)
@@ -184,6 +189,7 @@ func (k card) print(w io.Writer, asJSON bool) error {
   Publishable key  %s
   Instance         %s
   Key set          %s
+  Feed key         %s
   Sign in          %s
   Emails           %s
   Data             %s
@@ -202,7 +208,7 @@ Try it:
     -d '{"email_address":["maria@example.com"]}' %s/v1/users
 
 Stop with Ctrl-C. The next start finds the same keys and data.
-`, k.BackendURL, k.FrontendURL, k.SecretKey, k.PublishableKey, k.InstanceID, k.JWKSURL,
+`, k.BackendURL, k.FrontendURL, k.SecretKey, k.PublishableKey, k.InstanceID, k.JWKSURL, k.FeedKey,
 		k.SignInURL, cmp.Or(k.MailboxURL, "are delivered by the mail server of SOJOURN_SMTP_URL"), k.DataDir,
 		strings.Join(k.Env, "\n  "), k.BackendURL, k.ProxyURL, k.SecretKey, k.BackendURL)
 	return err

@@ -29,6 +29,7 @@ type commands struct {
 	Migrate     migrateCommand     `cmd:"" name:"migrate" help:"Create the database, or bring its schema up to date."`
 	ShowConfig  configCommand      `cmd:"" name:"config" help:"Print the effective settings, secrets redacted."`
 	Keys        keysCommand        `cmd:"" help:"List, rotate, retire and export the signing keys."`
+	Feed        feedCommand        `cmd:"" help:"Print and rotate the key of the revocation feed."`
 	Webhooks    webhooksCommand    `cmd:"" help:"Manage who is told of events by webhook, and send them again."`
 	Events      eventsCommand      `cmd:"" help:"Write the log of events: who did what to which session."`
 	Export      exportCommand      `cmd:"" help:"Write the whole instance as JSON Lines, to move it to another database."`

@@ -60,6 +60,7 @@ func newApp(ctx context.Context, c *config.Config, log *slog.Logger) (*app.App, 
 		return nil, err
 	}
 	a := &app.App{Store: db, Settings: rules, Master: master, Now: time.Now, NewID: app.NewID, Log: log}
+	a.Feed = a.NewFeed()
 	if err := a.Settings.Check(); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -129,6 +130,7 @@ func serve(ctx context.Context, c *config.Config, a *app.App, l listeners, log *
 		go func() { failed <- servers[i].Serve(ln) }()
 	}
 	stopSweeping := background(ctx, func(ctx context.Context) { sweep(ctx, a, c.SweepInterval, log) })
+	stopFeed := background(ctx, a.Feed.Run)
 	stopDelivering := background(ctx, newDeliverer(c, a, log).Run)
 
 	var err error
@@ -138,6 +140,7 @@ func serve(ctx context.Context, c *config.Config, a *app.App, l listeners, log *
 		log.Info("stopping")
 	}
 	stopSweeping()
+	stopFeed()
 	err = errors.Join(err, shutDown(c, servers), drainMail(c, a))
 	stopDelivering() // which began to end with ctx
 	return errors.Join(err, a.Store.Close())

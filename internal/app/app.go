@@ -13,6 +13,7 @@ import (
 	"github.com/segmentio/ksuid"
 
 	"github.com/sojourn-auth/sojourn/internal/egress"
+	"github.com/sojourn-auth/sojourn/internal/feed"
 	"github.com/sojourn-auth/sojourn/internal/secret"
 	"github.com/sojourn-auth/sojourn/internal/session"
 	"github.com/sojourn-auth/sojourn/internal/store"
@@ -28,11 +29,13 @@ type App struct {
 	Log      *slog.Logger
 	Places   Places // where addresses are; nil when nobody knows
 	Mail     Mailer // nil: no email leaves
+	Feed     *feed.Feed
 
 	instance   Instance
 	keys       snapshot[keySet]
 	secretKeys snapshot[map[string]bool]
 	settings   snapshot[instanceSettings]
+	feedKeys   snapshot[map[string]bool]
 	requests   lease
 	signed     signatures
 }
@@ -58,7 +61,7 @@ type Settings struct {
 	StrictList       bool          // listing sessions needs client_id or user_id
 	BackendHost      string        // under which the Backend API listens; "" for no particular one
 	Browsers         Browsers
-	Egress           egress.Policy // which URLs may be called
+	Egress           egress.Policy // where webhooks and pushes of security events may go
 }
 
 // Browsers are the rules of the Frontend API.

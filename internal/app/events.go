@@ -39,6 +39,7 @@ type happening struct {
 	session *session.Session
 	user    *store.User
 	data    any
+	webhook bool // somebody wants one
 }
 
 // moveSession applies verb to a session that it may still happen to, and answers the session after it;
@@ -130,40 +131,39 @@ func (a *App) record(ctx context.Context, tx store.Conn, happened ...happening) 
 	if err != nil {
 		return err
 	}
-	endpoints = slices.DeleteFunc(endpoints, func(e store.Endpoint) bool { return !e.Enabled || e.Kind == store.PollEndpoint })
-	events := make([]event.Event, len(happened))
 	var deliveries []store.Delivery
-	var webhooks []happening
-	for i, h := range happened {
+	for i := range happened {
+		h := &happened[i]
 		h.ID, h.Origin = a.NewID(event.IDPrefix), eventOrigin(ctx)
-		happened[i], events[i] = h, h.Event
-		webhook := false
 		for _, e := range endpoints {
-			if !wants(e, h.Type) {
-				continue
+			if wants(e, h.Type) {
+				h.webhook = h.webhook || e.Kind == store.WebhookEndpoint
+				deliveries = append(deliveries, a.newDelivery(e, h.Event))
 			}
-			webhook = webhook || e.Kind == store.WebhookEndpoint
-			deliveries = append(deliveries, a.newDelivery(e, h.Event))
-		}
-		if webhook {
-			webhooks = append(webhooks, h)
 		}
 	}
-	if err := a.writeBodies(ctx, tx, webhooks, events); err != nil {
+	if err := a.writeBodies(ctx, tx, happened); err != nil {
 		return err
+	}
+	events := make([]event.Event, len(happened))
+	for i, h := range happened {
+		events[i] = h.Event
 	}
 	return errors.Join(tx.InsertEvents(ctx, events), tx.InsertDeliveries(ctx, deliveries))
 }
 
-// wants reports whether an endpoint is told of events of a type.
+// wants reports whether an endpoint is told of events of a type. One that polls finds them by itself.
 func wants(e store.Endpoint, t event.Type) bool {
-	if e.Kind != store.WebhookEndpoint {
+	switch {
+	case !e.Enabled || e.Kind == store.PollEndpoint:
+		return false
+	case e.Kind == store.PushEndpoint:
 		return t.Revokes() && (len(e.EventTypes) == 0 || slices.Contains(e.EventTypes, t.SETType()))
-	}
-	if len(e.EventTypes) == 0 {
+	case len(e.EventTypes) == 0:
 		return slices.Contains(event.Contract, t)
+	default:
+		return slices.Contains(e.EventTypes, string(t))
 	}
-	return slices.Contains(e.EventTypes, string(t))
 }
 
 func (a *App) newDelivery(e store.Endpoint, of event.Event) store.Delivery {
@@ -173,16 +173,17 @@ func (a *App) newDelivery(e store.Endpoint, of event.Event) store.Delivery {
 	}
 }
 
-// writeBodies gives events the bodies of their webhooks: what they happened to, as it is after them.
-func (a *App) writeBodies(ctx context.Context, tx store.Conn, webhooks []happening, events []event.Event) error {
-	if len(webhooks) == 0 {
-		return nil
-	}
-	users, err := a.usersOf(ctx, tx, webhooks)
+// writeBodies writes what webhooks say of what happened: the session, user or key as it is after it.
+func (a *App) writeBodies(ctx context.Context, tx store.Conn, happened []happening) error {
+	users, err := a.usersOf(ctx, tx, happened)
 	if err != nil {
 		return err
 	}
-	for _, h := range webhooks {
+	for i := range happened {
+		h := &happened[i]
+		if !h.webhook {
+			continue
+		}
 		data := h.data
 		switch {
 		case data != nil:
@@ -191,19 +192,18 @@ func (a *App) writeBodies(ctx context.Context, tx store.Conn, webhooks []happeni
 		default:
 			data = users[h.UserID]
 		}
-		i := slices.IndexFunc(events, func(e event.Event) bool { return e.ID == h.ID })
-		if events[i].Body, err = h.WebhookBody(a.instance.ID, data); err != nil {
+		if h.Body, err = h.WebhookBody(a.instance.ID, data); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// usersOf are the users of what happened, as the Backend API shows them within the transaction.
+// usersOf are the users that webhooks show, as they are within the transaction.
 func (a *App) usersOf(ctx context.Context, tx store.Conn, happened []happening) (map[string]*api.User, error) {
 	known := map[string]store.User{}
 	for _, h := range happened {
-		if _, ok := known[h.UserID]; ok || h.UserID == "" || h.data != nil {
+		if _, ok := known[h.UserID]; ok || !h.webhook || h.UserID == "" || h.data != nil {
 			continue
 		}
 		if h.user != nil {

@@ -255,11 +255,6 @@ func (a *App) EndpointSecrets(e store.Endpoint, now time.Time) ([]secret.Text, e
 	return opened, nil
 }
 
-// EventToken is the security event token of an event.
-func (a *App) EventToken(ctx context.Context, e event.Event) (string, error) {
-	return a.signEvent(ctx, e)
-}
-
 // ListWebhookDeliveries lists what is or was on its way to an endpoint, newest first, with every attempt that is noted.
 func (a *App) ListWebhookDeliveries(ctx context.Context, req *api.ListWebhookDeliveries) (*api.List[api.WebhookDelivery], error) {
 	if _, err := webhookEndpoint(ctx, a.Store.Endpoint, req.EndpointID); err != nil {

@@ -33,6 +33,8 @@ const (
 	KeyCreated       Type = "signing_key.created"
 	KeyRetired       Type = "signing_key.retired"
 	SecretKeyChanged Type = "secret_key.changed"
+	// StreamVerification is what the receiver of a stream of security events asked for, to see that the stream works.
+	StreamVerification Type = "stream.verification"
 )
 
 // Contract lists the types of the contract: what webhook endpoints get that name none.
@@ -42,7 +44,7 @@ var Contract = []Type{
 
 // Types lists all types.
 var Types = append(slices.Clone(Contract), SessionActivated, SessionReplaced, SessionExpired, SessionAbandoned,
-	TokensRevoked, KeyCreated, KeyRetired, SecretKeyChanged)
+	TokensRevoked, KeyCreated, KeyRetired, SecretKeyChanged, StreamVerification)
 
 // Known reports whether t is one of Types.
 func (t Type) Known() bool { return slices.Contains(Types, t) }
@@ -72,7 +74,7 @@ func Of(verb session.Verb) Type {
 // Revokes reports whether tokens that are still in their time are worth nothing after an event of this type. What
 // merely expires leaves its tokens to their own exp.
 func (t Type) Revokes() bool {
-	switch t { //nolint:exhaustive // the few that do
+	switch t {
 	case SessionEnded, SessionRemoved, SessionReplaced, SessionRevoked, TokensRevoked, KeyRetired:
 		return true
 	default:

@@ -22,12 +22,14 @@ var SETTypes = []string{SETSessionRevoked, SETKeyRetired}
 // SETType is the event type of the security event token that tells of t; "" when none does.
 func (t Type) SETType() string {
 	switch {
-	case !t.Revokes():
-		return ""
+	case t == StreamVerification:
+		return SETVerification
 	case t == KeyRetired:
 		return SETKeyRetired
-	default:
+	case t.Revokes():
 		return SETSessionRevoked
+	default:
+		return ""
 	}
 }
 
@@ -61,24 +63,35 @@ type SETEvent struct {
 	TokensUntil      int64             `json:"tokens_until"` // seconds, rounded up
 }
 
+// SETVerificationEvent says what the receiver asked to hear.
+type SETVerificationEvent struct {
+	State string `json:"state,omitempty"`
+}
+
 // SET tells of an event that revokes tokens. The same event has the same claims whoever makes them.
 func (e Event) SET(issuer, instanceID string) SET {
 	s := SET{
 		Issuer: issuer, Audience: instanceID, IssuedAt: e.At.Unix(), ID: e.ID, Trace: e.Origin.Trace,
-		Events: map[string]any{e.Type.SETType(): SETEvent{
-			Timestamp: e.At.Unix(), InitiatingEntity: e.initiator(), TokensUntil: e.TokensUntil.Unix() + 1,
-			ReasonAdmin: map[string]string{"en": cmp.Or(e.Reason, string(e.Type))},
-		}},
+		Subject: SETSubject{Format: "opaque", ID: e.Subject},
+		Events:  map[string]any{e.Type.SETType(): e.said()},
 	}
-	if e.Type == KeyRetired {
-		s.Subject = SETSubject{Format: "opaque", ID: e.Subject}
-		return s
-	}
-	s.Subject = SETSubject{
-		Format: "complex", Session: &SETSubject{Format: "opaque", ID: e.SessionID},
-		User: &SETSubject{Format: "iss_sub", Issuer: issuer, Sub: e.UserID},
+	if e.SessionID != "" {
+		s.Subject = SETSubject{
+			Format: "complex", Session: &SETSubject{Format: "opaque", ID: e.SessionID},
+			User: &SETSubject{Format: "iss_sub", Issuer: issuer, Sub: e.UserID},
+		}
 	}
 	return s
+}
+
+func (e Event) said() any {
+	if e.Type == StreamVerification {
+		return SETVerificationEvent{State: e.Reason}
+	}
+	return SETEvent{
+		Timestamp: e.At.Unix(), InitiatingEntity: e.initiator(), TokensUntil: e.TokensUntil.Unix() + 1,
+		ReasonAdmin: map[string]string{"en": cmp.Or(e.Reason, string(e.Type))},
+	}
 }
 
 // initiator is who caused an event, in the words of CAEP.

@@ -44,8 +44,8 @@ func authenticated(a *app.App, next http.Handler) http.Handler {
 }
 
 func authenticate(a *app.App, r *http.Request) error {
-	scheme, key, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if key = strings.TrimSpace(key); !strings.EqualFold(scheme, "Bearer") || key == "" {
+	key := bearer(r)
+	if key == "" {
 		return plain(http.StatusUnauthorized, "authorization_header_format_invalid", "Invalid Authorization header format", "Send the header Authorization: Bearer YOUR_SECRET_KEY.")
 	}
 	ok, err := a.Authenticate(r.Context(), key)

@@ -80,7 +80,11 @@ func write(a *app.App, w http.ResponseWriter, r *http.Request, res any) {
 			fail(a, w, r, err)
 			return
 		}
-		send(w, http.StatusOK, body)
+		status := http.StatusOK
+		if _, created := res.(interface{ Created() }); created {
+			status = http.StatusCreated
+		}
+		send(w, status, body)
 	}
 }
 
@@ -119,7 +123,11 @@ func fail(a *app.App, w http.ResponseWriter, r *http.Request, err error) {
 // untold is what callers see of errors that are not theirs.
 func untold(a *app.App, r *http.Request, err error) *api.Error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || app.Unavailable(err) {
-		a.Log.WarnContext(r.Context(), "request not served", requestAttrs(r, slog.String("error", err.Error()))...)
+		level := slog.LevelWarn
+		if errors.Is(r.Context().Err(), context.Canceled) { // its caller has gone, as those who poll do when they stop
+			level = slog.LevelDebug
+		}
+		a.Log.Log(r.Context(), level, "request not served", requestAttrs(r, slog.String("error", err.Error()))...)
 		answer := plain(http.StatusServiceUnavailable, "service_unavailable", "Service unavailable", "The server cannot answer right now. Try again.")
 		answer.RetryAfter = time.Second
 		return answer

@@ -36,6 +36,10 @@ func Frontend(a *app.App) http.Handler {
 	libraries(a, mux)
 	published(a, mux, "GET /.well-known/jwks.json", a.JWKS)
 	published(a, mux, "GET /.well-known/openid-configuration", a.OpenIDConfiguration)
+	published(a, mux, "GET /.well-known/ssf-configuration", a.SSFConfiguration)
+	for _, r := range StreamRoutes(a) {
+		mux.Handle(r.Pattern, r.handler)
+	}
 	mux.Handle("/", sameOrigins(a, visited(a, operations)))
 	return traced(a, recovered(a, spelled(mux)))
 }

@@ -60,6 +60,7 @@ type world struct {
 	backend  *httptest.Server
 	frontend *httptest.Server
 	table    digester
+	working  []func(context.Context) // workers that run while it serves
 }
 
 // logBuffer collects the server's log.
@@ -148,6 +149,7 @@ func newWorld(databaseURL string) (*world, error) {
 			Retention: 30 * 24 * time.Hour, EventRetention: 60 * 24 * time.Hour, WebhookRetention: 7 * 24 * time.Hour, TokenLifetime: time.Minute, ClaimsVersion: 2, PasswordMin: 8, MaxAttempts: 10,
 		},
 	}
+	w.app.Feed = w.app.NewFeed()
 	return w, nil
 }
 
@@ -184,19 +186,36 @@ func startWorld(t testing.TB, template *storetest.Template, options []func(*worl
 	for _, option := range options {
 		option(w)
 	}
+	w.serve(t)
+	return w
+}
+
+// serve answers requests until the test ends.
+func (w *world) serve(t testing.TB) {
+	t.Helper()
+	uncounted := w.uncounted(t)
 	w.handler = httpapi.Backend(w.app)
+	working, stop := context.WithCancel(bg)
+	var workers sync.WaitGroup
+	for _, work := range w.working {
+		workers.Go(func() { work(working) })
+	}
 	w.backend = httptest.NewServer(w.handler)
 	w.frontend = httptest.NewServer(httpapi.Frontend(w.app))
 	t.Cleanup(func() {
 		w.backend.Close()
 		w.frontend.Close()
+		stop()
+		workers.Wait()
 		w.table.close(t)
+		if left := w.uncounted(t); w.clock.now().Sub(start) < w.app.Settings.EventRetention && !maps.Equal(left, uncounted) {
+			t.Errorf("changes without their events, or events without a change: %v, in the beginning %v", left, uncounted)
+		}
 		if err := w.app.Store.Close(); err != nil {
 			t.Error(err)
 		}
 		w.checkLog(t)
 	})
-	return w
 }
 
 // behindProxy puts a proxy between a world and its PostgreSQL.

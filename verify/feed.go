@@ -1,0 +1,503 @@
+package verify
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	mathrand "math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Staleness says what becomes of tokens while a Verifier does not hear from its feed.
+type Staleness int
+
+const (
+	// FailOpen accepts them until they expire, as a Verifier without a feed does.
+	FailOpen Staleness = iota
+	// FailClosed refuses them with ErrStale.
+	FailClosed
+)
+
+// RevocationFeed says where a Verifier hears of sessions that ended and of keys that were retired.
+type RevocationFeed struct {
+	// URLs are the Frontend API's base URLs, of the server or of each of its nodes. When one does not answer, the next
+	// one is asked.
+	URLs []string
+	// Key is a feed key or a secret key, sent as bearer token.
+	Key string
+	// WhenStale is what becomes of tokens after StaleAfter without an answer, and before the first picture is complete.
+	WhenStale Staleness
+	// StaleAfter is how old the last answer may be; 10 seconds if it is zero. It must be more than the 5 seconds that the
+	// server takes for an answer when there is nothing to tell, by what the answer and another node need.
+	StaleAfter time.Duration
+	// OnRevoked is called once for each session that ended, when its tokens are refused already: to close what it has
+	// open, such as a WebSocket. It is called by the goroutine that reads the feed, so it must not block. nil for nothing.
+	OnRevoked func(sessionID string)
+}
+
+// FeedStats is how a feed is doing. Counts are since New.
+type FeedStats struct {
+	Ready         bool      // the first picture is complete
+	Stale         bool      // nothing was heard for StaleAfter, or there is no complete picture yet
+	Entries       int       // sessions and keys whose tokens are refused now
+	Events        int64     // SETs that were valid, those of other event types included
+	Duplicates    int64     // SETs that were delivered again
+	Rejected      int64     // SETs that were not valid; the server was told why
+	Polls         int64     // requests sent
+	Failures      int64     // polls without an answer that could be used
+	RefusedTokens int64     // tokens refused with ErrRevoked or ErrStale that were good otherwise
+	LastAnswer    time.Time // when the picture was last known to be complete; zero for never
+}
+
+// How a feed is read. The first four are the contract of docs/revocation-feed.md.
+const (
+	hold          = 5 * time.Second // how long the server holds a poll while there is nothing to tell
+	pollPath      = "/v1/ssf/poll/"
+	pollEvents    = 1000             // SETs asked for at once
+	maxFeedLeeway = time.Minute      // the leeway that tokens_until allows for
+	defaultStale  = 10 * time.Second // StaleAfter when it is not said
+	maxPoll       = 10 * time.Second // a poll that takes longer has failed
+	maxConnect    = 2 * time.Second  // for a connection, so that a node that is gone is left soon
+	maxAnswer     = 16 << 20         // bytes
+	maxRefusal    = 64 << 10         // bytes that are read of an answer that is an error, to keep its connection
+	minGap        = 50 * time.Millisecond
+	firstPause    = 100 * time.Millisecond
+	maxPause      = 2 * time.Second
+	maxDoublings  = 10 // of firstPause; more would overflow
+	maxRetryAfter = 30 * time.Second
+)
+
+// WithRevocationFeed hears of sessions that ended and of keys that were retired, and refuses their tokens with
+// ErrRevoked. The Verifier reads the feed from New on, in a goroutine that Close ends. Only SETs are believed that are
+// signed with a key that the Verifier knows: with WithPEM or WithKeys it cannot follow a rotation.
+//
+// The leeway (WithLeeway) must not be more than a minute then, as the server tells of a session for that long only.
+func WithRevocationFeed(f RevocationFeed) Option { return func(s *settings) { s.feedFrom = &f } }
+
+// Ready waits until the first picture of the feed is complete: all sessions are known that ended before. When ctx ends
+// first, it says what the feed lacks. Without a feed there is nothing to wait for.
+func (v *Verifier) Ready(ctx context.Context) error {
+	if v.feed == nil {
+		return nil
+	}
+	return v.feed.ready(ctx)
+}
+
+// Close stops the feed and waits for its goroutine. The Verifier goes on with what it has heard, which gets stale. It
+// may be called twice, and without a feed.
+func (v *Verifier) Close() {
+	if v.feed != nil {
+		v.feed.close()
+	}
+}
+
+// FeedStats answers how the feed is doing; all zero without one.
+func (v *Verifier) FeedStats() FeedStats {
+	if v.feed == nil {
+		return FeedStats{}
+	}
+	return v.feed.stats()
+}
+
+// feed hears of ended sessions and retired keys. One goroutine asks for them; verifications read what it has heard.
+type feed struct {
+	config  RevocationFeed
+	urls    []string // that are polled
+	client  *http.Client
+	shared  bool // the client's transport is the caller's
+	keys    keySource
+	issuers []string
+	leeway  time.Duration
+	now     func() time.Time
+	denied  *denylist
+
+	stop      context.CancelFunc
+	done      chan struct{} // closed when the goroutine has ended
+	attempted chan struct{} // closed when the first picture is complete, or every URL has failed
+	complete  chan struct{} // closed when the first picture is complete
+	settle    func()        // closes attempted
+	finish    func()        // closes complete
+
+	lastAnswer    atomic.Int64 // nanoseconds since 1970, by the wall clock; 0 for never
+	refusedTokens atomic.Int64
+
+	mu      sync.Mutex
+	counts  FeedStats // the counts of the goroutine
+	lastErr error     // why the last poll failed
+
+	// The rest belongs to the goroutine.
+	at          int         // the URL that is asked
+	notBefore   []time.Time // by URL, when it wants to be asked again
+	failures    int         // polls that failed since the last one that did not
+	immediately bool        // the next poll is not to be held
+	acks        []string    // for the next poll, like setErrs
+	setErrs     map[string]setError
+	undecided   map[string]time.Time // by jti of a SET whose key could not be found yet, since when
+}
+
+// newFeed checks what the caller wants. The feed asks nothing before it is started.
+func newFeed(s *settings, keys keySource) (*feed, error) {
+	config := *s.feedFrom
+	if config.StaleAfter == 0 {
+		config.StaleAfter = defaultStale
+	}
+	urls, err := pollURLs(config.URLs, rand.Text())
+	switch {
+	case err != nil:
+		return nil, err
+	case len(urls) == 0 || config.Key == "":
+		return nil, errors.New("verify: a feed needs a URL and a key")
+	case config.StaleAfter <= hold:
+		return nil, fmt.Errorf("verify: the feed's StaleAfter must be more than %v", hold)
+	case s.leeway > maxFeedLeeway:
+		return nil, fmt.Errorf("verify: with a feed the leeway is %v at most", maxFeedLeeway)
+	}
+	f := &feed{
+		config: config, urls: urls, client: feedClient(s.client), shared: s.client != nil, keys: keys,
+		issuers: s.issuers, leeway: s.leeway, now: s.now, denied: newDenylist(s.templates),
+		done: make(chan struct{}), attempted: make(chan struct{}), complete: make(chan struct{}),
+		notBefore: make([]time.Time, len(urls)), immediately: true, undecided: map[string]time.Time{},
+	}
+	f.settle = sync.OnceFunc(func() { close(f.attempted) })
+	f.finish = sync.OnceFunc(func() { close(f.complete) })
+	return f, nil
+}
+
+// pollURLs are where a stream is polled. Its id tells this process from others and need not be registered.
+func pollURLs(bases []string, stream string) ([]string, error) {
+	var urls []string
+	for i, base := range bases {
+		u, err := url.Parse(base)
+		if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
+			return nil, fmt.Errorf("verify: URL %d of the feed is not an HTTP URL", i+1)
+		}
+		urls = append(urls, u.JoinPath(pollPath, stream).String())
+	}
+	return urls, nil
+}
+
+// feedClient makes the client that polls, from the caller's if there is one. A poll has a time limit of its own, longer
+// than the caller's may be. No redirect is followed: the key is for the URL that was configured. The client's own
+// transport speaks HTTP/1.1, where a request that takes too long takes its dead connection with it.
+func feedClient(given *http.Client) *http.Client {
+	c := http.Client{Transport: &http.Transport{
+		Proxy:       http.ProxyFromEnvironment,
+		DialContext: (&net.Dialer{Timeout: maxConnect}).DialContext,
+	}}
+	if given != nil {
+		c = *given
+		c.Timeout = 0
+	}
+	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &c
+}
+
+func (f *feed) start() {
+	ctx, stop := context.WithCancel(context.Background())
+	f.stop = stop
+	go f.run(ctx)
+}
+
+func (f *feed) close() {
+	f.stop()
+	<-f.done
+	if !f.shared {
+		f.client.CloseIdleConnections()
+	}
+}
+
+func (f *feed) ready(ctx context.Context) error {
+	err := errors.New("it was closed")
+	select {
+	case <-f.complete:
+	case <-f.done:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	if f.isComplete() {
+		return nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return fmt.Errorf("verify: the feed has no complete picture yet: %w", errors.Join(err, f.lastErr))
+}
+
+func (f *feed) isComplete() bool {
+	select {
+	case <-f.complete:
+		return true
+	default:
+		return false
+	}
+}
+
+func (f *feed) stats() FeedStats {
+	f.mu.Lock()
+	s := f.counts
+	f.mu.Unlock()
+	if at := f.lastAnswer.Load(); at != 0 {
+		s.LastAnswer = time.Unix(0, at)
+	}
+	s.Ready, s.Stale = f.isComplete(), f.stale()
+	s.Entries, s.RefusedTokens = f.denied.size(), f.refusedTokens.Load()
+	return s
+}
+
+// admit refuses a token, valid in all else, whose session ended or whose key was retired, and what cannot be told. While
+// the first picture is on its way it waits for it, as long as ctx allows.
+func (f *feed) admit(ctx context.Context, kid string, c *Claims) error {
+	select {
+	case <-f.attempted:
+	default:
+		select {
+		case <-f.attempted:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	err := f.denied.denies(kid, c)
+	if err == nil && f.config.WhenStale == FailClosed && f.stale() {
+		err = ErrStale
+	}
+	if err != nil {
+		f.refusedTokens.Add(1)
+	}
+	return err
+}
+
+// stale compares moments of the wall clock: the monotonic one may stand still while a machine sleeps. A last answer
+// that lies in the future says that the clock was set back, so that its age is unknown.
+func (f *feed) stale() bool {
+	last := f.lastAnswer.Load()
+	return last == 0 || time.Duration(f.now().UnixNano()-last).Abs() > f.config.StaleAfter
+}
+
+// current notes that all is known which the server could tell to a question of the given moment. The answer may have
+// lain around while this process slept, so it is not taken to be newer than the server can have made it.
+func (f *feed) current(asked time.Time) {
+	f.lastAnswer.Store(min(f.now().UnixNano(), asked.UnixNano()+int64(hold)))
+	f.finish()
+	f.settle()
+}
+
+// run asks again and again until ctx ends. Polls that bring nothing new are minGap apart at least, whatever a server
+// does that does not hold them.
+func (f *feed) run(ctx context.Context) {
+	defer close(f.done)
+	defer f.settle()
+	for ctx.Err() == nil {
+		gap := time.After(minGap)
+		news, err := f.listen(ctx)
+		f.denied.forget(f.now())
+		switch {
+		case ctx.Err() != nil:
+		case err != nil:
+			sleep(ctx, time.After(f.failed(err)))
+		case news == 0:
+			sleep(ctx, gap)
+		}
+	}
+}
+
+func sleep(ctx context.Context, until <-chan time.Time) {
+	select {
+	case <-until:
+	case <-ctx.Done():
+	}
+}
+
+// listen asks once, takes in what is answered, and counts what was new.
+func (f *feed) listen(ctx context.Context) (news int, err error) {
+	asked := f.now()
+	answer, err := f.poll(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if news, err = f.take(ctx, answer.Sets); err != nil {
+		return news, err
+	}
+	f.failures = 0
+	if !answer.MoreAvailable {
+		f.current(asked)
+	}
+	f.immediately = answer.MoreAvailable || f.stale()
+	return news, nil
+}
+
+// failed notes a poll that brought no answer that can be used, and answers how long to wait before the next one.
+func (f *feed) failed(err error) time.Duration {
+	f.mu.Lock()
+	f.counts.Failures++
+	f.lastErr = err
+	f.mu.Unlock()
+	f.immediately = true
+	if f.failures++; f.failures >= len(f.urls) {
+		f.settle()
+	}
+	if errors.Is(err, errUndecided) { // which is not the node's fault
+		return f.backOff()
+	}
+	if status, ok := errors.AsType[*statusError](err); ok {
+		f.notBefore[f.at] = f.now().Add(status.retryAfter)
+	}
+	return max(f.turn(), f.backOff())
+}
+
+// backOff is nothing for the first retry, and until each URL was asked. Then it grows, with a random part.
+func (f *feed) backOff() time.Duration {
+	grown := f.failures - max(1, len(f.urls)-1)
+	if grown <= 0 {
+		return 0
+	}
+	pause := min(maxPause, firstPause<<min(grown-1, maxDoublings))
+	return pause/2 + mathrand.N(pause/2) //nolint:gosec // no secret
+}
+
+// turn goes on to the next URL, to one that wants to be left alone only if all do. It answers how long to wait for it.
+func (f *feed) turn() time.Duration {
+	wait := func(i int) time.Duration { return max(0, f.notBefore[i].Sub(f.now())) }
+	n := len(f.urls)
+	next := (f.at + 1) % n
+	for i := range n {
+		if k := (f.at + 1 + i) % n; wait(k) < wait(next) {
+			next = k
+		}
+	}
+	f.at = next
+	return wait(next)
+}
+
+type pollRequest struct {
+	MaxEvents         int                 `json:"maxEvents"`
+	ReturnImmediately bool                `json:"returnImmediately"`
+	Ack               []string            `json:"ack,omitempty"`
+	SetErrs           map[string]setError `json:"setErrs,omitempty"`
+}
+
+// setError tells the server why a SET was not taken (RFC 8936, section 2.6).
+type setError struct {
+	Err         string `json:"err"`
+	Description string `json:"description"`
+}
+
+type pollAnswer struct {
+	Sets          map[string]string `json:"sets"`
+	MoreAvailable bool              `json:"moreAvailable"`
+}
+
+// statusError is an answer that says no.
+type statusError struct {
+	status     int
+	retryAfter time.Duration
+}
+
+func (e *statusError) Error() string { return fmt.Sprintf("the feed answered %d", e.status) }
+
+// poll sends one request, with the acknowledgements that are due; they are due until an answer came.
+func (f *feed) poll(ctx context.Context) (*pollAnswer, error) {
+	f.mu.Lock()
+	f.counts.Polls++
+	f.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, f.timeout())
+	defer cancel()
+	body, err := json.Marshal(pollRequest{pollEvents, f.immediately, f.acks, f.setErrs})
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, f.urls[f.at], bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+f.config.Key)
+	req.Header.Set("Content-Type", "application/json")
+	res, err := f.client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = res.Body.Close() }()
+	answer, err := readAnswer(res)
+	if err == nil {
+		f.acks, f.setErrs = nil, nil
+	}
+	return answer, err
+}
+
+// timeout leaves time to ask another node before the last answer is stale.
+func (f *feed) timeout() time.Duration { return min(maxPoll, (hold+f.config.StaleAfter)/2) }
+
+func readAnswer(res *http.Response) (*pollAnswer, error) {
+	if res.StatusCode != http.StatusOK {
+		_, _ = io.CopyN(io.Discard, res.Body, maxRefusal)
+		seconds, err := strconv.Atoi(res.Header.Get("Retry-After"))
+		if err != nil {
+			seconds = 0
+		}
+		return nil, &statusError{res.StatusCode, min(maxRetryAfter, time.Duration(max(0, seconds))*time.Second)}
+	}
+	raw, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
+	if err != nil {
+		return nil, fmt.Errorf("read the feed: %w", err)
+	}
+	if len(raw) > maxAnswer {
+		return nil, fmt.Errorf("the feed answered more than %d bytes", maxAnswer)
+	}
+	var answer pollAnswer
+	if err := json.Unmarshal(raw, &answer); err != nil {
+		return nil, fmt.Errorf("read the feed: %w", err)
+	}
+	if answer.Sets == nil {
+		return nil, errors.New("the feed answered something else")
+	}
+	return &answer, nil
+}
+
+// errUndecided says that a SET can neither be taken nor refused at the moment. It is not acknowledged, so it is sent again.
+var errUndecided = errors.New("the key of a SET cannot be fetched")
+
+// take puts SETs into the denylist and notes what to tell the server of each. It counts what was new.
+func (f *feed) take(ctx context.Context, sets map[string]string) (news int, err error) {
+	var c FeedStats
+	for jti, raw := range sets {
+		if f.denied.heard(jti) {
+			f.acks = append(f.acks, jti)
+			c.Duplicates++
+			continue
+		}
+		switch reason := f.takeOne(ctx, jti, raw); {
+		case reason == nil:
+			f.acks = append(f.acks, jti)
+			c.Events++
+		case errors.Is(reason, errUndecided):
+			err = reason
+		default:
+			f.refuse(jti, reason)
+			c.Rejected++
+		}
+	}
+	if err == nil {
+		clear(f.undecided)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.counts.Events += c.Events
+	f.counts.Duplicates += c.Duplicates
+	f.counts.Rejected += c.Rejected
+	return int(c.Events), err
+}
+
+func (f *feed) refuse(jti string, reason error) {
+	if f.setErrs == nil {
+		f.setErrs = map[string]setError{}
+	}
+	f.setErrs[jti] = refusal(reason)
+}
