@@ -179,11 +179,12 @@ func (s *server) checkLog(t *testing.T) {
 	t.Helper()
 	log := s.stderr.String()
 	for name, secret := range map[string]string{
-		"the secret key": s.SecretKey,
-		"the feed key":   s.FeedKey,
-		"the master key": s.masterKey(),
-		"a private key":  "PRIVATE KEY",
-		"a token":        "eyJ", // how the JSON of every JWT begins in base64
+		"the secret key":   s.SecretKey,
+		"the feed key":     s.FeedKey,
+		"the master key":   s.masterKey(),
+		"a private key":    "PRIVATE KEY",
+		"a webhook secret": "whsec_",
+		"a token":          "eyJ", // how the JSON of every JWT begins in base64
 	} {
 		if secret != "" && strings.Contains(log, secret) {
 			t.Errorf("the log contains %s", name)
