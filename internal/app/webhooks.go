@@ -327,12 +327,29 @@ func (a *App) RedeliverWebhooks(ctx context.Context, req *api.RedeliverWebhooks)
 	if err != nil {
 		return nil, err
 	}
-	var n int64
-	err = a.Store.Update(ctx, func(tx store.Conn) (err error) {
-		n, err = tx.Redeliver(ctx, filter, a.now())
-		return err
-	})
+	n, err := a.redeliver(ctx, filter)
 	return &api.Redelivered{Object: "webhook_redelivery", Count: n}, err
+}
+
+// redeliver goes page by page, so that nobody waits long for the database.
+func (a *App) redeliver(ctx context.Context, filter store.DeliveryFilter) (n int64, err error) {
+	for after := (store.Delivery{}); ; {
+		var page []store.Delivery
+		err := a.Store.Update(ctx, func(tx store.Conn) (err error) {
+			if page, err = tx.Redeliverable(ctx, filter, after, sweepBatch); err != nil {
+				return err
+			}
+			return tx.Redeliver(ctx, page, a.now())
+		})
+		if err != nil {
+			return n, err
+		}
+		n += int64(len(page))
+		if len(page) < sweepBatch {
+			return n, nil
+		}
+		after = page[len(page)-1]
+	}
 }
 
 // webhookEndpoint finds an endpoint by a method of the store, and refuses what is told in other ways.

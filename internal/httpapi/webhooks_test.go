@@ -128,3 +128,28 @@ func TestSecretsWhileTheyRotate(t *testing.T) {
 		t.Error("the secret of one endpoint opens for another")
 	}
 }
+
+// TestRedeliveringMany begins more deliveries anew than one transaction takes.
+func TestRedeliveringMany(t *testing.T) {
+	t.Parallel()
+	const many = 1200
+	w := servePeopled(t)
+	var events []event.Event
+	var deliveries []store.Delivery
+	for i := range many {
+		e := event.Event{ID: fmt.Sprintf("evt_%d", i), Type: event.UserUpdated, At: w.clock.now(), Subject: "user_x", Position: int64(i), By: "system", Body: json.RawMessage(`{}`)}
+		events = append(events, e)
+		deliveries = append(deliveries, store.Delivery{ID: fmt.Sprintf("dlv_%d", i), EndpointID: w.names["endpoint"], EventID: e.ID, EventType: string(e.Type), Status: store.Failed, CreatedAt: e.At, UpdatedAt: e.At})
+	}
+	err := w.app.Store.Update(bg, func(tx store.Conn) error {
+		return errors.Join(tx.InsertEvents(bg, events), tx.InsertDeliveries(bg, deliveries))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.clock.advance(time.Hour)
+	begun := w.post(t, "/v1/webhook_endpoints/{endpoint}/redeliver", `{"since":"0","status":"failed"}`)
+	w.expect(t, begun, fmt.Sprintf("count=%d", many))
+	left := w.get(t, "/v1/webhook_endpoints/{endpoint}/deliveries?status=failed&paginated=true")
+	w.expect(t, left, "total_count=0")
+}

@@ -121,13 +121,32 @@ func (c Conn) CountDeliveries(ctx context.Context, f DeliveryFilter) (int64, err
 	return one(ctx, c, scalar[int64], `SELECT COUNT(*) FROM deliveries`+w.String(), w.args...)
 }
 
-// Redeliver begins the schedule of deliveries anew, whatever became of them, and answers how many there are. What has
-// lost its body is left alone: nobody knows what it said.
-func (c Conn) Redeliver(ctx context.Context, f DeliveryFilter, now time.Time) (int64, error) {
+// Redeliverable reads a page of deliveries that can begin anew, newest first, after one of them; the zero delivery stands for
+// the beginning. What has lost its body is left out: nobody knows what it said.
+func (c Conn) Redeliverable(ctx context.Context, f DeliveryFilter, after Delivery, limit int64) ([]Delivery, error) {
 	w := f.where()
+	if after.ID != "" {
+		w.and(`(created_at, id) < (?, ?)`, ms(after.CreatedAt), after.ID)
+	}
 	w.and(`EXISTS (SELECT 1 FROM events e WHERE e.id = deliveries.event_id AND (e.body IS NOT NULL OR e.tokens_until IS NOT NULL))`)
+	sql := `SELECT ` + deliveryColumns + ` FROM deliveries` + w.String() + ` ORDER BY created_at DESC, id DESC LIMIT ` + w.arg(limit)
+	return many(ctx, c, scanDelivery, sql, w.args...)
+}
+
+// Redeliver begins the schedule of deliveries anew, whatever became of them.
+func (c Conn) Redeliver(ctx context.Context, deliveries []Delivery, now time.Time) error {
+	if len(deliveries) == 0 {
+		return nil
+	}
+	ids := make([]string, len(deliveries))
+	for i, d := range deliveries {
+		ids[i] = d.ID
+	}
+	w := &where{}
 	set := `status = ` + w.arg(string(Waiting)) + `, attempts = 0, next_at = ` + w.arg(ms(now)) + `, updated_at = ` + w.arg(ms(now))
-	return c.exec(ctx, `UPDATE deliveries SET `+set+w.String(), w.args...)
+	w.in(`id`, ids)
+	_, err := c.exec(ctx, `UPDATE deliveries SET `+set+w.String(), w.args...)
+	return err
 }
 
 // DeliveryAttempt is one time that a delivery was tried.

@@ -235,11 +235,19 @@ func TestRedeliver(t *testing.T) {
 		redeliver := func(f store.DeliveryFilter) (n int64) {
 			t.Helper()
 			f.EndpointID = "ep_1"
-			update(t, db, func(tx store.Conn) (err error) {
-				n, err = tx.Redeliver(t.Context(), f, later)
-				return err
-			})
-			return n
+			for after := (store.Delivery{}); ; n++ { // page by page, each of one
+				var page []store.Delivery
+				update(t, db, func(tx store.Conn) (err error) {
+					if page, err = tx.Redeliverable(t.Context(), f, after, 1); err != nil {
+						return err
+					}
+					return tx.Redeliver(t.Context(), page, later)
+				})
+				if len(page) == 0 {
+					return n
+				}
+				after = page[0]
+			}
 		}
 		for name, c := range map[string]struct {
 			filter store.DeliveryFilter

@@ -367,11 +367,11 @@ func eventPlanCases(n int) []planCase {
 		f.EndpointID = "ep_1"
 		return func(ctx context.Context, c store.Conn) { _, _ = c.Deliveries(ctx, f, 10, 0) }
 	}
-	redeliver := func(f store.DeliveryFilter) func(context.Context, store.Conn) {
+	redeliver := func(f store.DeliveryFilter, after store.Delivery) func(context.Context, store.Conn) {
 		f.EndpointID = "ep_1"
-		return func(ctx context.Context, c store.Conn) { _, _ = c.Redeliver(ctx, f, start) }
+		return func(ctx context.Context, c store.Conn) { _, _ = c.Redeliverable(ctx, f, after, planBatch) }
 	}
-	const few, sent = "there are few endpoints", "deliveries_due deliveries_pkey"
+	const fewEndpoints, sent = "there are few endpoints", "deliveries_due deliveries_pkey"
 	return []planCase{
 		{name: "event by id", indexes: "events_pkey", do: func(ctx context.Context, c store.Conn) { _, _ = c.Event(ctx, evt) }},
 		{name: "events", indexes: "events_at", do: events(store.EventFilter{}, 0)},
@@ -388,15 +388,15 @@ func eventPlanCases(n int) []planCase {
 		{name: "revocations of late", indexes: "events_revocations_at", do: func(ctx context.Context, c store.Conn) {
 			_, _ = c.Revocations(ctx, start.Add(-time.Minute), start)
 		}},
-		{name: "forgetting what webhooks said of a user", indexes: "events_user deliveries_event endpoints_pkey", all: few, do: func(ctx context.Context, c store.Conn) {
+		{name: "forgetting what webhooks said of a user", indexes: "events_user deliveries_event endpoints_pkey", all: fewEndpoints, do: func(ctx context.Context, c store.Conn) {
 			_ = c.ForgetUserBodies(ctx, user)
 		}},
-		{name: "endpoint by id", indexes: "endpoints_pkey", all: few, do: func(ctx context.Context, c store.Conn) { _, _ = c.Endpoint(ctx, "ep_1") }},
-		{name: "endpoints", indexes: "endpoints_created", all: few, do: func(ctx context.Context, c store.Conn) { _, _ = c.Endpoints(ctx) }},
-		{name: "endpoints that something is due to", indexes: "endpoints_created deliveries_due", all: few, do: func(ctx context.Context, c store.Conn) {
+		{name: "endpoint by id", indexes: "endpoints_pkey", all: fewEndpoints, do: func(ctx context.Context, c store.Conn) { _, _ = c.Endpoint(ctx, "ep_1") }},
+		{name: "endpoints", indexes: "endpoints_created", all: fewEndpoints, do: func(ctx context.Context, c store.Conn) { _, _ = c.Endpoints(ctx) }},
+		{name: "endpoints that something is due to", indexes: "endpoints_created deliveries_due", all: fewEndpoints, do: func(ctx context.Context, c store.Conn) {
 			_, _ = c.DueEndpoints(ctx, start)
 		}},
-		{name: "taking a probe", indexes: "endpoints_pkey", all: few, do: func(ctx context.Context, c store.Conn) {
+		{name: "taking a probe", indexes: "endpoints_pkey", all: fewEndpoints, do: func(ctx context.Context, c store.Conn) {
 			_ = c.TakeProbe(ctx, "ep_1", start, start)
 		}},
 		{name: "claiming deliveries", indexes: sent, do: func(ctx context.Context, c store.Conn) {
@@ -411,15 +411,19 @@ func eventPlanCases(n int) []planCase {
 		{name: "attempts of deliveries", indexes: "delivery_attempts_delivery", sorts: "those of one page", do: func(ctx context.Context, c store.Conn) {
 			_, _ = c.DeliveryAttempts(ctx, planID("dlv", 1), planID("dlv", 2))
 		}},
-		{name: "redelivering an event", indexes: "deliveries_event events_pkey", do: redeliver(store.DeliveryFilter{EventID: evt})},
-		{name: "redelivering those of a time", indexes: "deliveries_endpoint events_pkey", do: redeliver(store.DeliveryFilter{Since: middle, Until: middle.Add(time.Hour)})},
-		{name: "sweep: forget webhooks", indexes: "events_bodies events_pkey deliveries_event endpoints_pkey", all: few, do: func(ctx context.Context, c store.Conn) {
+		{name: "redelivering an event", indexes: "deliveries_event events_pkey", do: redeliver(store.DeliveryFilter{EventID: evt}, store.Delivery{})},
+		{name: "redelivering those of a time", indexes: "deliveries_endpoint events_pkey", do: redeliver(store.DeliveryFilter{Since: middle, Until: middle.Add(time.Hour)}, store.Delivery{})},
+		{name: "redelivering, far on", indexes: "deliveries_endpoint events_pkey", do: redeliver(store.DeliveryFilter{Since: old}, store.Delivery{ID: planID("dlv", n/2), CreatedAt: middle})},
+		{name: "redelivering a page", indexes: "deliveries_pkey", do: func(ctx context.Context, c store.Conn) {
+			_ = c.Redeliver(ctx, []store.Delivery{{ID: planID("dlv", 1)}, {ID: planID("dlv", 2)}}, start)
+		}},
+		{name: "sweep: forget webhooks", indexes: "events_bodies events_pkey deliveries_event endpoints_pkey", all: fewEndpoints, do: func(ctx context.Context, c store.Conn) {
 			_, _ = c.ForgetBodies(ctx, old, planBatch)
 		}},
-		{name: "sweep: purge events", indexes: "events_at events_pkey deliveries_event endpoints_pkey", all: few, do: func(ctx context.Context, c store.Conn) {
+		{name: "sweep: purge events", indexes: "events_at events_pkey deliveries_event endpoints_pkey", all: fewEndpoints, do: func(ctx context.Context, c store.Conn) {
 			_, _ = c.PurgeEvents(ctx, old, start, planBatch)
 		}},
-		{name: "sweep: purge deliveries", indexes: "deliveries_age deliveries_pkey endpoints_pkey", all: few, do: func(ctx context.Context, c store.Conn) {
+		{name: "sweep: purge deliveries", indexes: "deliveries_age deliveries_pkey endpoints_pkey", all: fewEndpoints, do: func(ctx context.Context, c store.Conn) {
 			_, _ = c.PurgeDeliveries(ctx, old, planBatch)
 		}},
 		{name: "sweep: purge delivery attempts", indexes: "delivery_attempts_age delivery_attempts_pkey", do: func(ctx context.Context, c store.Conn) {

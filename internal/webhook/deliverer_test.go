@@ -345,8 +345,7 @@ func TestSchedulesEnd(t *testing.T) {
 
 	hook.becomes(status(200))
 	w.update(t, func(tx store.Conn) error {
-		_, err := tx.Redeliver(t.Context(), store.DeliveryFilter{EndpointID: "ep_1", Status: store.Failed}, w.clock())
-		return err
+		return tx.Redeliver(t.Context(), []store.Delivery{w.only(t)}, w.clock())
 	})
 	eventually(t, "delivered in the end", func() bool { return w.count(t, "ep_1", store.Delivered) == 1 })
 }
