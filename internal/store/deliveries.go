@@ -161,14 +161,21 @@ type DeliveryAttempt struct {
 
 const deliveryAttemptColumns = `id, delivery_id, at, took_ms, status_code, error`
 
-// InsertDeliveryAttempt writes an attempt into the log.
-func (c Conn) InsertDeliveryAttempt(ctx context.Context, a DeliveryAttempt) error {
-	var code *int64
-	if a.StatusCode != 0 {
-		code = &a.StatusCode
+// InsertDeliveryAttempts writes attempts into the log; not more than one statement takes.
+func (c Conn) InsertDeliveryAttempts(ctx context.Context, attempts []DeliveryAttempt) error {
+	if len(attempts) == 0 {
+		return nil
 	}
-	_, err := c.exec(ctx, `INSERT INTO delivery_attempts (`+deliveryAttemptColumns+`) VALUES ($1, $2, $3, $4, $5, $6)`,
-		a.ID, a.DeliveryID, ms(a.At), a.TookMS, code, optional(a.Error))
+	w := &where{}
+	rows := make([]string, len(attempts))
+	for i, a := range attempts {
+		var code *int64
+		if a.StatusCode != 0 {
+			code = &a.StatusCode
+		}
+		rows[i] = w.row(a.ID, a.DeliveryID, ms(a.At), a.TookMS, code, optional(a.Error))
+	}
+	_, err := c.exec(ctx, `INSERT INTO delivery_attempts (`+deliveryAttemptColumns+`) VALUES `+strings.Join(rows, ", "), w.args...)
 	return err
 }
 

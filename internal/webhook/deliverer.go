@@ -218,10 +218,8 @@ func (d *Deliverer) finish(c claimed, made []attempt) error {
 	}
 	before, after := c.endpoint, c.endpoint
 	err := d.Store.Update(ctx, func(tx store.Conn) (err error) {
-		for _, a := range made {
-			if err := finishAttempt(ctx, tx, a, c.lease); err != nil {
-				return err
-			}
+		if err := write(ctx, tx, c.lease, made); err != nil {
+			return err
 		}
 		before, after, err = d.moveCircuit(ctx, tx, c, made, now)
 		return err
@@ -232,11 +230,17 @@ func (d *Deliverer) finish(c claimed, made []attempt) error {
 	return err
 }
 
-func finishAttempt(ctx context.Context, tx store.Conn, a attempt, lease time.Time) error {
-	if err := tx.FinishAttempt(ctx, a.delivery, lease); err != nil || a.result == interrupted {
-		return err
+func write(ctx context.Context, tx store.Conn, lease time.Time, made []attempt) error {
+	var log []store.DeliveryAttempt
+	for _, a := range made {
+		if err := tx.FinishAttempt(ctx, a.delivery, lease); err != nil {
+			return err
+		}
+		if a.result != interrupted {
+			log = append(log, a.log)
+		}
 	}
-	return tx.InsertDeliveryAttempt(ctx, a.log)
+	return tx.InsertDeliveryAttempts(ctx, log)
 }
 
 // moveCircuit writes what attempts say of their endpoint, if they say anything new.
