@@ -338,7 +338,7 @@ func (a *App) PollStream(ctx context.Context, req *api.PollStream) (*api.Polled,
 	}
 	answer, err := a.Feed.Poll(ctx, poll)
 	if errors.Is(err, feed.ErrBlind) {
-		err = errors.Join(store.ErrUnavailable, err)
+		return nil, notNow() // the feed has logged why, once for all polls
 	}
 	if err != nil {
 		return nil, err
@@ -347,4 +347,11 @@ func (a *App) PollStream(ctx context.Context, req *api.PollStream) (*api.Polled,
 		answer.SETs = map[string]string{}
 	}
 	return &api.Polled{Sets: answer.SETs, MoreAvailable: answer.More}, nil
+}
+
+// notNow sends a receiver to another node, or lets it ask again soon.
+func notNow() *api.Error {
+	told := fail(503, "service_unavailable", "Service unavailable", "This node cannot tell what was revoked right now. Ask another one, or again.")
+	told.RetryAfter = time.Second
+	return told
 }

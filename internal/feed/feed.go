@@ -29,6 +29,9 @@ type Source interface {
 const (
 	// Hold is how long a poll waits for news. The answer that there are none shows that the node is well.
 	Hold = 5 * time.Second
+	// patience is how long a poll then waits for a look, if there was none meanwhile. Receivers take a node for gone that
+	// has not answered two seconds after the hold.
+	patience = 1500 * time.Millisecond
 	// overlap is how far back each look goes: longer than any transaction runs, together with what clocks of nodes
 	// differ. What commits late is found by a later look then; a cursor would have passed it.
 	overlap = 30 * time.Second
@@ -45,13 +48,13 @@ const (
 
 // Feed is what one node knows.
 type Feed struct {
-	source Source
-	sign   func(context.Context, event.Event) (string, error)
-	now    func() time.Time
-	log    *slog.Logger
-	hold   time.Duration
-	ask    chan struct{} // holds one: somebody wants a look now
-	over   chan struct{} // closed when Run ends
+	source         Source
+	sign           func(context.Context, event.Event) (string, error)
+	now            func() time.Time
+	log            *slog.Logger
+	hold, patience time.Duration
+	ask            chan struct{} // holds one: somebody wants a look now
+	over           chan struct{} // closed when Run ends
 
 	mu      sync.Mutex
 	known   map[string]*entry // by the id of the event
@@ -88,7 +91,7 @@ type sending struct {
 // New makes a feed that knows nothing before Run. sign makes the security event token of an event.
 func New(source Source, sign func(context.Context, event.Event) (string, error), now func() time.Time, log *slog.Logger) *Feed {
 	return &Feed{
-		source: source, sign: sign, now: now, log: log, hold: Hold, ask: make(chan struct{}, 1), over: make(chan struct{}),
+		source: source, sign: sign, now: now, log: log, hold: Hold, patience: patience, ask: make(chan struct{}, 1), over: make(chan struct{}),
 		known: map[string]*entry{}, streams: map[string]*stream{}, changed: make(chan struct{}),
 	}
 }

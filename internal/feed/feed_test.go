@@ -65,7 +65,7 @@ func newNode(t *testing.T, databaseURL string) *node {
 		return fmt.Sprintf("%s signed with key %d", e.ID, n.kid.Load()), nil
 	}
 	n.Feed = New(n.source, sign, func() time.Time { return time.UnixMilli(n.clock.Load()).UTC() }, slog.New(slog.DiscardHandler))
-	n.hold = 50 * time.Millisecond
+	n.hold, n.patience = 50*time.Millisecond, time.Minute
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { n.Run(ctx) })
@@ -249,6 +249,7 @@ func TestAcknowledgedElsewhere(t *testing.T) {
 func TestBlindNodeSaysSo(t *testing.T) {
 	n := newNode(t, storetest.SQLite(t))
 	n.poll(t, Poll{Stream: "a"})
+	n.patience = 50 * time.Millisecond
 	n.source.broken.Store(true)
 	for {
 		if _, err := n.Poll(t.Context(), Poll{Stream: "a", Max: 1}); errors.Is(err, ErrBlind) {

@@ -32,11 +32,8 @@ type Answer struct {
 // ErrBlind says that the node cannot ask the log now: what it would answer may not be all.
 var ErrBlind = errors.New("feed: the event log cannot be read")
 
-// blindAfter is how long a poll that does not want to wait waits for a look all the same.
-const blindAfter = 3 * time.Second
-
 // Poll answers what a receiver has not been sent. It waits for news at most as long as a poll is held; that there are
-// none, it says only if it has looked meanwhile. ErrBlind when it could not.
+// none, it says only once it has looked, for which it waits a little longer. ErrBlind when it could not.
 func (f *Feed) Poll(ctx context.Context, p Poll) (Answer, error) {
 	asked := f.acknowledge(ctx, p)
 	if p.Max == 0 {
@@ -44,15 +41,11 @@ func (f *Feed) Poll(ctx context.Context, p Poll) (Answer, error) {
 	}
 	wait := f.hold
 	if p.Immediately {
-		wait = blindAfter
-		select {
-		case f.ask <- struct{}{}:
-		default: // somebody has asked already
-		}
+		wait = 0
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
-	for late := false; ; {
+	for late, blind := false, false; ; {
 		looked, changed := f.looked(asked)
 		if looked || !p.Immediately {
 			entries, more := f.take(p)
@@ -60,18 +53,28 @@ func (f *Feed) Poll(ctx context.Context, p Poll) (Answer, error) {
 				return f.answer(ctx, entries, more)
 			}
 		}
-		if late {
+		if blind {
 			return Answer{}, ErrBlind
 		}
 		select {
 		case <-changed:
 		case <-timer.C:
-			late = true
+			late, blind = true, late
+			f.wantLook()
+			timer.Reset(f.patience)
 		case <-f.over:
 			return Answer{}, ErrBlind
 		case <-ctx.Done():
 			return Answer{}, ctx.Err()
 		}
+	}
+}
+
+// wantLook has the log looked into soon.
+func (f *Feed) wantLook() {
+	select {
+	case f.ask <- struct{}{}:
+	default: // somebody has asked already
 	}
 }
 

@@ -208,9 +208,7 @@ func (w *world) serve(t testing.TB) {
 		stop()
 		workers.Wait()
 		w.table.close(t)
-		if left := w.uncounted(t); w.clock.now().Sub(start) < w.app.Settings.EventRetention && !maps.Equal(left, uncounted) {
-			t.Errorf("changes without their events, or events without a change: %v, in the beginning %v", left, uncounted)
-		}
+		w.checkEvents(t, uncounted)
 		if err := w.app.Store.Close(); err != nil {
 			t.Error(err)
 		}
