@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -59,7 +60,7 @@ func (a *App) CreateStream(ctx context.Context, req *api.ChangeStream) (*api.New
 			return err
 		}
 		if len(streamsAmong(all)) >= maxStreams {
-			return fail(409, "stream_limit_reached", "Too many streams", "There are as many streams as there can be; delete one first.")
+			return fail(422, "quota_exceeded", "too many streams", fmt.Sprintf("There can be %d streams.", maxStreams))
 		}
 		return tx.InsertEndpoint(ctx, e)
 	})

@@ -170,8 +170,8 @@ func (a *App) checkEndpointURL(param, url string) error {
 
 func checkEventTypes(param string, types []string) error {
 	for i, t := range types {
-		if !event.Type(t).Known() {
-			return notAllowed(param, t, typeNames(event.Types)...)
+		if !slices.Contains(event.WebhookTypes, event.Type(t)) {
+			return notAllowed(param, t, typeNames(event.WebhookTypes)...)
 		}
 		if slices.Contains(types[:i], t) {
 			return duplicate(param)

@@ -42,9 +42,12 @@ var Contract = []Type{
 	SessionCreated, SessionPending, SessionEnded, SessionRemoved, SessionRevoked, UserCreated, UserUpdated, UserDeleted,
 }
 
-// Types lists all types.
-var Types = append(slices.Clone(Contract), SessionActivated, SessionReplaced, SessionExpired, SessionAbandoned,
-	TokensRevoked, KeyCreated, KeyRetired, SecretKeyChanged, StreamVerification)
+// WebhookTypes lists the types that webhook endpoints can ask for.
+var WebhookTypes = append(slices.Clone(Contract), SessionActivated, SessionReplaced, SessionExpired, SessionAbandoned,
+	TokensRevoked, KeyCreated, KeyRetired, SecretKeyChanged)
+
+// Types lists all types. A verification is for the stream that it verifies.
+var Types = append(slices.Clone(WebhookTypes), StreamVerification)
 
 // Known reports whether t is one of Types.
 func (t Type) Known() bool { return slices.Contains(Types, t) }
