@@ -7,7 +7,6 @@ import (
 	"errors"
 	"reflect"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/sojourn-auth/sojourn/api"
@@ -324,82 +323,4 @@ func (a *App) noteTokens(ctx context.Context, s session.Session, now time.Time, 
 func templateJTI(sessionID string) string {
 	digest := sha256.Sum256([]byte(sessionID))
 	return newJTI() + hex.EncodeToString(digest[:jtiSize])
-}
-
-// ListEvents lists what happened, newest first.
-func (a *App) ListEvents(ctx context.Context, req *api.ListEvents) (*api.List[api.Event], error) {
-	filter, err := eventFilter(req)
-	if err != nil {
-		return nil, err
-	}
-	found, err := a.Store.Events(ctx, filter, req.Limit, req.Offset)
-	if err != nil {
-		return nil, err
-	}
-	list := &api.List[api.Event]{Data: make([]api.Event, len(found)), Enveloped: req.Paginated}
-	for i, e := range found {
-		list.Data[i] = *eventView(e)
-	}
-	if req.Paginated {
-		list.TotalCount, err = a.Store.CountEvents(ctx, filter)
-	}
-	return list, err
-}
-
-func eventFilter(req *api.ListEvents) (store.EventFilter, error) {
-	f := store.EventFilter{Types: req.Types, SessionID: req.SessionID, UserID: req.UserID}
-	for _, t := range req.Types {
-		if !event.Type(t).Known() {
-			return f, notAllowed("type", t, typeNames(event.Types)...)
-		}
-	}
-	var err error
-	if f.Since, err = since("since", req.Since); err == nil {
-		f.Until, err = since("until", req.Until)
-	}
-	return f, err
-}
-
-func typeNames(types []event.Type) []string {
-	names := make([]string, len(types))
-	for i, t := range types {
-		names[i] = string(t)
-	}
-	return names
-}
-
-// since reads a moment: RFC 3339, or milliseconds since the Unix epoch; the zero time for "".
-func since(param, given string) (time.Time, error) {
-	if n, err := strconv.ParseInt(given, 10, 64); err == nil && n >= 0 {
-		return time.UnixMilli(n).UTC(), nil
-	}
-	return moment(param, api.Set(given))
-}
-
-// GetEvent finds an event.
-func (a *App) GetEvent(ctx context.Context, req *api.EventRef) (*api.Event, error) {
-	e, err := a.Store.Event(ctx, req.EventID)
-	if err != nil {
-		return nil, whenAbsent(err, eventNotFound(req.EventID))
-	}
-	return eventView(e), nil
-}
-
-func eventNotFound(id string) *api.Error {
-	return notFound("Event", "There is no event with the id "+id+".")
-}
-
-func eventView(e event.Event) *api.Event {
-	view := &api.Event{
-		Object: "event", ID: e.ID, Type: string(e.Type), Timestamp: e.At.UnixMilli(), SubjectID: e.Subject, Position: e.Position,
-		SessionID: pointer(e.SessionID), UserID: pointer(e.UserID), Reason: pointer(e.Reason), By: e.By,
-		Changes: append([]string{}, e.Changes...), TokensUntil: unixMilli(e.TokensUntil),
-	}
-	if e.Origin != (event.Origin{}) {
-		view.Origin = &api.Origin{
-			Operation: e.Origin.Operation, TraceID: e.Origin.Trace,
-			ClientIP: pointer(e.Origin.Address), UserAgent: pointer(e.Origin.UserAgent),
-		}
-	}
-	return view
 }
