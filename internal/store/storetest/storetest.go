@@ -21,7 +21,11 @@ import (
 // EachEngine runs a test on every engine, with the URL of a fresh database whose schema is current. PostgreSQL comes
 // twice: serializable stands in for the engines that are always so. It is skipped only where no server is named in
 // TEST_POSTGRES, which `make test` does.
+// Suites that run once more on one engine, as TEST_ENGINE has it, need not repeat it.
 func EachEngine(t *testing.T, test func(t *testing.T, databaseURL string)) {
+	if os.Getenv("TEST_ENGINE") != "" { //nolint:forbidigo // a test's setting, not the server's
+		t.Skip("runs on each engine where TEST_ENGINE names none")
+	}
 	t.Run("sqlite", func(t *testing.T) { test(t, SQLite(t)) })
 	t.Run("postgres", func(t *testing.T) { test(t, Postgres(t)) })
 	t.Run("serializable", func(t *testing.T) { test(t, Serializable(t)) })
