@@ -187,36 +187,47 @@ func (a *App) changeEmail(ctx context.Context, id string, now time.Time, apply f
 	return changed, err
 }
 
-// claimOn finds what keeps an address from whoever proves that it is theirs: nothing, "", or the claim of a user who
-// added it and never proved it, by its id. An address that is proved, reserved or primary is taken.
-func claimOn(ctx context.Context, c store.Conn, address string) (id string, err error) {
+// claimOn finds what keeps an address from whoever proves that it is theirs: nothing, the zero identifier, or the claim of
+// a user who added it and never proved it. An address that is proved, reserved or primary is taken.
+func claimOn(ctx context.Context, c store.Conn, address string) (claim store.Identifier, err error) {
 	i, err := c.IdentifierNamed(ctx, store.EmailAddress, address)
 	if errors.Is(err, store.ErrNotFound) {
-		return "", nil
+		return claim, nil
 	}
 	if err != nil {
-		return "", err
+		return claim, err
 	}
 	u, err := c.User(ctx, i.UserID)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return "", err
+		return claim, err
 	}
 	if proved(i) || i.Reserved || u.PrimaryEmailID == i.ID {
-		return "", taken("email_address")
+		return claim, taken("email_address")
 	}
-	return i.ID, nil
+	return i, nil
 }
 
-// dropClaim makes an address free for whoever proves that it is theirs, unless somebody else is faster.
-func dropClaim(ctx context.Context, tx store.Conn, address string) error {
-	id, err := claimOn(ctx, tx, address)
-	if id == "" || err != nil {
+// dropClaim makes an address free for by, who proves that it is theirs, unless somebody else is faster. Who had claimed it
+// is a user who has changed.
+func (a *App) dropClaim(ctx context.Context, tx store.Conn, address, by string, now time.Time) error {
+	claim, err := claimOn(ctx, tx, address)
+	if claim.ID == "" || err != nil {
 		return err
 	}
-	if err := tx.DeleteUnproved(ctx, id); err != nil {
+	if err := tx.DeleteUnproved(ctx, claim.ID); err != nil {
 		return whenAbsent(err, taken("email_address"))
 	}
-	return tx.DeleteCode(ctx, id)
+	if err := tx.DeleteCode(ctx, claim.ID); err != nil {
+		return err
+	}
+	u, err := tx.UserForUpdate(ctx, claim.UserID)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return a.updateUser(ctx, tx, &u, by, now, "identifiers")
 }
 
 func nextPosition(ids []store.Identifier) int64 {

@@ -68,7 +68,7 @@ func (a *App) AddMyEmailAddress(ctx context.Context, v *Visitor, req *api.AddMyE
 		if slices.ContainsFunc(ids, func(i store.Identifier) bool { return i.Kind == store.EmailAddress && i.Lookup == address }) {
 			return taken("email_address")
 		}
-		if err := dropClaim(ctx, tx, address); err != nil {
+		if err := a.dropClaim(ctx, tx, address, s.UserID, now); err != nil {
 			return err
 		}
 		return whenTaken(tx.InsertIdentifier(ctx, added), store.EmailAddress)

@@ -222,7 +222,7 @@ func (a *App) whenReady(ctx context.Context, tx store.Conn, v *Visitor, b *brows
 	}
 	email.Verification = provedByCode(kept)
 	u.PrimaryEmailID = email.ID
-	if err := dropClaim(ctx, tx, s.Email); err != nil {
+	if err := a.dropClaim(ctx, tx, s.Email, u.ID, now); err != nil {
 		return err
 	}
 	if err := a.insertUserRows(ctx, tx, u, []store.Identifier{email}, u.ID, now); err != nil {

@@ -2,11 +2,14 @@ package httpapi_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/sojourn-auth/sojourn/api"
+	"github.com/sojourn-auth/sojourn/internal/event"
+	"github.com/sojourn-auth/sojourn/internal/store"
 )
 
 // mine is a path under /v1/me on behalf of a session.
@@ -174,6 +177,10 @@ func TestAClaimKeepsNobodyOut(t *testing.T) {
 	refused(t, b, mine("/email_addresses/"+claim.ID+"/attempt_verification", id), form("code", knownCode), 404, "resource_not_found")
 	if list := ok[[]api.BrowserEmail](t, b.send(t, http.MethodGet, mine("/email_addresses", id), nil)); len(list) != 1 {
 		t.Errorf("the claim is still there: %+v", list)
+	}
+	lost := func(e event.Event) bool { return e.By != e.UserID && slices.Equal(e.Changes, []string{"identifiers"}) }
+	if !slices.ContainsFunc(w.events(t, store.EventFilter{Types: []string{string(event.UserUpdated)}}), lost) {
+		t.Error("that a user lost their claim has no event")
 	}
 	refused(t, b, mine("/email_addresses", id), form("email_address", secondEmail), 422, "form_identifier_exists")
 
