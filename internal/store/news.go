@@ -17,9 +17,13 @@ type news struct {
 	changed chan struct{} // closed with the next news
 	heard   bool          // other processes' news arrive here
 
-	pending chan struct{} // holds one: there is something to tell other processes
-	stop    context.CancelFunc
-	done    sync.WaitGroup
+	messenger messenger
+	pending   chan struct{} // holds one: there is something to tell other processes
+	ctx       context.Context
+	stop      context.CancelFunc
+	listening sync.Once // with the first reader
+	sending   sync.Once // with the first news
+	done      sync.WaitGroup
 }
 
 // messenger is what carries news from process to process.
@@ -47,6 +51,7 @@ const (
 
 // Changed is closed when events may have been written since the call, by this process or by another one.
 func (db *DB) Changed() <-chan struct{} {
+	db.news.begin(&db.news.listening, db.news.listen)
 	db.news.mu.Lock()
 	defer db.news.mu.Unlock()
 	return db.news.changed
@@ -63,20 +68,28 @@ func (db *DB) LookEvery() time.Duration {
 }
 
 func newNews(m messenger) *news {
-	ctx, stop := context.WithCancel(context.Background())
-	n := &news{changed: make(chan struct{}), pending: make(chan struct{}, 1), stop: stop}
-	if _, none := m.(quiet); none {
-		return n
-	}
-	n.done.Go(func() { n.listen(ctx, m) })
-	n.done.Go(func() { n.send(ctx, m) })
+	n := &news{changed: make(chan struct{}), messenger: m, pending: make(chan struct{}, 1)}
+	n.ctx, n.stop = context.WithCancel(context.Background())
 	return n
+}
+
+// begin starts work that goes on until the database is closed: once, and only when somebody needs it, since a command that
+// reads nothing of the log needs no connection to hear of it.
+func (n *news) begin(once *sync.Once, work func(context.Context)) {
+	once.Do(func() {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		if n.ctx.Err() == nil {
+			n.done.Go(func() { work(n.ctx) })
+		}
+	})
 }
 
 // tell is called after each commit that wrote events. Others are told by a goroutine of its own, once for many commits:
 // a NOTIFY within the transactions would make PostgreSQL commit them one after the other.
 func (n *news) tell() {
 	n.wake()
+	n.begin(&n.sending, n.send)
 	select {
 	case n.pending <- struct{}{}:
 	default: // others will be told of this commit too
@@ -96,14 +109,14 @@ func (n *news) setHeard(heard bool) {
 	n.heard = heard
 }
 
-func (n *news) send(ctx context.Context, m messenger) {
+func (n *news) send(ctx context.Context) {
 	for {
 		select {
 		case <-n.pending:
 		case <-ctx.Done():
 			return
 		}
-		if err := m.send(ctx); errors.Is(err, errNoMessenger) {
+		if err := n.messenger.send(ctx); errors.Is(err, errNoMessenger) {
 			return
 		}
 	}
@@ -112,9 +125,9 @@ func (n *news) send(ctx context.Context, m messenger) {
 // relisten is how long to wait before listening again, after the connection was lost.
 const relisten = 500 * time.Millisecond
 
-func (n *news) listen(ctx context.Context, m messenger) {
+func (n *news) listen(ctx context.Context) {
 	for {
-		err := m.listen(ctx, func() { n.setHeard(true) }, n.wake)
+		err := n.messenger.listen(ctx, func() { n.setHeard(true) }, n.wake)
 		n.setHeard(false)
 		if errors.Is(err, errNoMessenger) {
 			return
@@ -129,7 +142,9 @@ func (n *news) listen(ctx context.Context, m messenger) {
 }
 
 func (n *news) close() {
+	n.mu.Lock()
 	n.stop()
+	n.mu.Unlock()
 	n.done.Wait()
 }
 
