@@ -23,7 +23,6 @@ CREATE TABLE events (
 	tokens_until BIGINT, -- until when a token that this revokes may be accepted somewhere
 	body         TEXT -- of its webhook; null when nobody wants it, and when it has been forgotten
 );
-CREATE INDEX events_subject ON events (subject, position);
 CREATE INDEX events_at ON events (at, id);
 CREATE INDEX events_session ON events (session_id, at, id);
 CREATE INDEX events_user ON events (user_id, at, id);
