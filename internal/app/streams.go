@@ -276,7 +276,7 @@ func (a *App) VerifyStream(ctx context.Context, req *api.VerifyStream) (*api.Emp
 		if err != nil {
 			return err
 		}
-		sent := event.Event{
+		sent := event.Event{ // a stream counts nothing, so the moment orders its verifications
 			ID: a.NewID(event.IDPrefix), Type: event.StreamVerification, At: now, Subject: id, Position: now.UnixMilli(),
 			Reason: state, By: session.ByBackend, Origin: eventOrigin(ctx), TokensUntil: now.Add(verificationAge),
 		}

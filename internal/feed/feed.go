@@ -27,8 +27,8 @@ type Source interface {
 }
 
 const (
-	// Hold is how long a poll waits for news. The answer that there are none shows that the node is well.
-	Hold = 5 * time.Second
+	// hold is how long a poll waits for news. The answer that there are none shows that the node is well.
+	hold = 5 * time.Second
 	// patience is how long a poll then waits for a look, if there was none meanwhile. Receivers take a node for gone that
 	// has not answered two seconds after the hold.
 	patience = 1500 * time.Millisecond
@@ -91,7 +91,7 @@ type sending struct {
 // New makes a feed that knows nothing before Run. sign makes the security event token of an event.
 func New(source Source, sign func(context.Context, event.Event) (string, error), now func() time.Time, log *slog.Logger) *Feed {
 	return &Feed{
-		source: source, sign: sign, now: now, log: log, hold: Hold, patience: patience, ask: make(chan struct{}, 1), over: make(chan struct{}),
+		source: source, sign: sign, now: now, log: log, hold: hold, patience: patience, ask: make(chan struct{}, 1), over: make(chan struct{}),
 		known: map[string]*entry{}, streams: map[string]*stream{}, changed: make(chan struct{}),
 	}
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // news wakes whoever reads the event log. It is a hint and nothing more: a node that is killed after a commit tells
-// nobody, and some engines have no means to. So readers look by themselves as well, every News.Every.
+// nobody, and some engines have no means to. So readers look by themselves as well, every LookEvery.
 type news struct {
 	mu      sync.Mutex
 	changed chan struct{} // closed with the next news
