@@ -156,6 +156,27 @@ export async function refused(status, code, page, body, arg) {
   return error;
 }
 
+/**
+ * Chooses a password in a component, and waits for what the form says of it: the sentence moves the button below, and
+ * whoever presses at that moment misses it.
+ */
+export async function choosePassword(page, value) {
+  await page.locator('input[name=password]').fill(value);
+  await page.getByText(/password meets all/i).first().waitFor();
+}
+
+/** Fills in and sends the first form of a SignUp component. */
+export async function fillSignUp(page, email) {
+  await page.locator('input[name=emailAddress]').fill(email);
+  await choosePassword(page, password);
+  await page.getByRole('button', { name: 'Continue', exact: true }).click();
+  await page.getByText(email).first().waitFor();
+}
+
+/** Types a code into a component, which sends it with its last digit. */
+export const typeCode = (page, code) =>
+  page.locator('input[name=code], input[data-input-otp]').first().pressSequentially(code);
+
 export const userId = (page) => page.evaluate(() => window.Clerk.user?.id ?? null);
 export const sessionId = (page) => page.evaluate(() => window.Clerk.session?.id ?? null);
 

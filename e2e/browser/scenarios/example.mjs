@@ -1,7 +1,7 @@
 // The web app of the examples, as a newcomer meets it.
 import assert from 'node:assert/strict';
-import { picture } from '../lib/browser.mjs';
-import { codeFor, eventually, newEmail, password, userOf, world } from '../lib/world.mjs';
+import { fillSignUp, picture, typeCode } from '../lib/browser.mjs';
+import { codeFor, eventually, newEmail, userOf, world } from '../lib/world.mjs';
 
 export default {
   'a newcomer signs up, and the server knows them': async ({ open }) => {
@@ -10,11 +10,8 @@ export default {
     await picture(page, 'example-signed-out');
     await page.getByRole('link', { name: 'Sign up' }).click();
     const email = newEmail();
-    await page.locator('input[name=emailAddress]').fill(email);
-    await page.locator('input[name=password]').fill(password);
-    await page.getByRole('button', { name: 'Continue', exact: true }).click();
-    await page.getByText(email).first().waitFor();
-    await page.locator('input[name=code], input[data-input-otp]').first().pressSequentially(await codeFor(email));
+    await fillSignUp(page, email);
+    await typeCode(page, await codeFor(email));
     await page.getByText(`Hello, ${email}.`).waitFor();
     await page.getByRole('button', { name: 'Ask the server' }).click();
     const user = await userOf(email);

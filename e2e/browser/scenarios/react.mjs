@@ -1,6 +1,6 @@
 // An app in React: hooks and components of @clerk/react, which load the scripts by themselves.
 import assert from 'node:assert/strict';
-import { picture } from '../lib/browser.mjs';
+import { fillSignUp, picture, typeCode } from '../lib/browser.mjs';
 import { codeFor, newEmail, password, userOf } from '../lib/world.mjs';
 
 const press = (page, name) => page.getByRole('button', { name, exact: true }).click();
@@ -43,12 +43,10 @@ export default {
     const v = await open();
     const page = await v.page('/react/sign-up');
     const email = newEmail();
-    await page.locator('input[name=emailAddress]').fill(email);
-    await page.locator('input[name=password]').fill(password);
+    await page.locator('input[name=emailAddress]').waitFor();
     await picture(page, 'react-sign-up');
-    await page.getByRole('button', { name: 'Continue', exact: true }).click();
-    await page.getByText(email).first().waitFor();
-    await page.locator('input[name=code], input[data-input-otp]').first().pressSequentially(await codeFor(email));
+    await fillSignUp(page, email);
+    await typeCode(page, await codeFor(email));
     await page.waitForURL('**/react');
     await shows(page, 'email', email);
     await page.getByRole('button', { name: /user (button|menu)/i }).click();
