@@ -8,8 +8,8 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -57,8 +57,20 @@ func Fresh(t testing.TB) string {
 // SQLite is a fresh SQLite database.
 func SQLite(t testing.TB) string {
 	t.Helper()
-	return migrated(t, "sqlite:"+filepath.Join(t.TempDir(), "test.db"))
+	template, err := emptySQLite()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return template.Copy(t)
 }
+
+// emptySQLite is migrated once for all tests of a process.
+var emptySQLite = sync.OnceValues(func() (*Template, error) {
+	return makeSQLiteTemplate(nil, func(databaseURL string) error {
+		_, err := store.Migrate(context.Background(), databaseURL)
+		return err
+	})
+})
 
 // Postgres is a fresh PostgreSQL database, dropped when the test ends.
 func Postgres(t testing.TB) string {

@@ -28,6 +28,10 @@ func MakeTemplate(from *Template, fill func(databaseURL string) error) (*Templat
 	if Engine() == EnginePostgres {
 		return makePostgresTemplate(from, fill)
 	}
+	return makeSQLiteTemplate(from, fill)
+}
+
+func makeSQLiteTemplate(from *Template, fill func(databaseURL string) error) (*Template, error) {
 	dir, err := os.MkdirTemp("", "storetest")
 	if err != nil {
 		return nil, err
