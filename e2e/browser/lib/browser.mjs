@@ -16,6 +16,8 @@ export const launch = () => chromium.launch({ executablePath: world.chromium, ar
 const local = new Set(['localhost', '127.0.0.1', '[::1]']);
 const ids = /\b(sess|sua|sia|idn|user|client)_[0-9A-Za-z]{20,}/g;
 
+const renewal = 'POST /client/sessions/{id}/tokens';
+
 /** What a client sends, as "METHOD /path" with the method that it means and without ids. */
 class Traffic {
   #seen = [];
@@ -85,9 +87,13 @@ export class Visitor {
     return page;
   }
 
-  /** Asserts what was sent since the last look, in order; answers the requests. */
+  /**
+   * Asserts what was sent since the last look, in order; answers the requests. The client renews its token whenever it is
+   * 43 seconds old, in the middle of anything on a slow machine: that counts only where it is asked for, or nothing is.
+   */
   sent(...want) {
-    const got = this.traffic.take();
+    const strict = want.length === 0 || want.includes(renewal);
+    const got = this.traffic.take().filter((r) => strict || r.line !== renewal);
     assert.deepEqual(got.map((r) => r.line), want);
     return got;
   }

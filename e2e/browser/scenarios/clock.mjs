@@ -32,6 +32,7 @@ export default {
     await page.clock.runFor(55 * second);
     await signedOut(page);
     await eventually('the cookies are gone', async () => (await v.sessionCookies()).length === 0);
-    assert.deepEqual(v.traffic.take().map((r) => r.line).slice(0, 2), [tokens, 'GET /client']);
+    // The page's clock runs ahead of the answers, so it may ask for a token again before it knows.
+    assert.deepEqual([...new Set(v.traffic.take().map((r) => r.line))], [tokens, 'GET /client']);
   },
 };

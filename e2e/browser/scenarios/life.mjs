@@ -184,7 +184,7 @@ export default {
     w.traffic.take();
     await refused(401, 'authentication_invalid', other, (c) => c.session.getToken({ skipCache: true }));
     await signedOut(other);
-    assert.deepEqual(w.traffic.take().map((r) => r.line).slice(0, 2), [tokens, 'GET /client']);
+    assert.deepEqual([...new Set(w.traffic.take().map((r) => r.line))].slice(0, 2), [tokens, 'GET /client']);
     assert.deepEqual(await w.sessionCookies(), []);
     assert.equal(await userId(page), person.user, 'the browser that revoked goes on');
     await page.reload();
