@@ -253,16 +253,16 @@ func TestASETWithANewKeyIsNotLost(t *testing.T) {
 	}
 	next := mustKey()
 	keys.set(func() { keys.keys["ins_2"] = &next.PublicKey })
-	c.move(time.Second)
+	c.move(999 * time.Millisecond)
 	n.tell(map[string]string{"evt_1": eventBy(t, map[string]any{"kid": "ins_2"}, revoked("evt_1", "sess_1", nil), next)})
 	eventually(t, "it is put off", func() bool { return v.FeedStats().Failures > 2 })
 	if n.acks("evt_1") != 0 || n.errs("evt_1") != "" {
 		t.Fatal("it is settled before the key set was fetched")
 	}
-	c.move(10 * time.Second)
+	c.move(time.Millisecond)
 	eventually(t, "it is heeded", func() bool { return refused(t, v, tokenOf(t, "sess_1")) })
 	n.tell(map[string]string{"evt_2": eventBy(t, map[string]any{"kid": "never"}, revoked("evt_2", "sess_1", nil), next)})
-	c.move(11 * time.Second)
+	c.move(time.Second)
 	eventually(t, "an unknown key is told once the key set was asked", func() bool { return n.errs("evt_2") == "invalid_key" })
 }
 

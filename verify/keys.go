@@ -16,9 +16,10 @@ import (
 	"time"
 )
 
-// keySource answers the public key of a kid.
+// keySource answers the public key of a kid. What it knows is good enough for a kid that it lacks if it was asked for
+// within the interval.
 type keySource interface {
-	key(ctx context.Context, kid string) (*rsa.PublicKey, error)
+	key(ctx context.Context, kid string, interval time.Duration) (*rsa.PublicKey, error)
 	// askedSince reports whether the keys are as they were at t or later, so that a kid which they lack is unknown for good.
 	askedSince(t time.Time) bool
 }
@@ -31,7 +32,7 @@ const (
 // fixedKeys never change.
 type fixedKeys map[string]*rsa.PublicKey
 
-func (k fixedKeys) key(_ context.Context, kid string) (*rsa.PublicKey, error) {
+func (k fixedKeys) key(_ context.Context, kid string, _ time.Duration) (*rsa.PublicKey, error) {
 	if key, ok := k[kid]; ok {
 		return key, nil
 	}
@@ -63,13 +64,14 @@ func parsePEM(text string) (*rsa.PublicKey, error) {
 const (
 	fresh        = time.Hour        // a key set is fetched again when it is older; the old one serves meanwhile
 	staleLimit   = 24 * time.Hour   // a key set that could not be fetched again for so long is not trusted any more
-	minInterval  = 10 * time.Second // between fetches, whatever tokens claim
+	forTokens    = 10 * time.Second // between fetches, whatever tokens claim: anybody can make one up
+	forSETs      = time.Second      // between fetches for SETs, which come from the server alone
 	fetchTimeout = 10 * time.Second
 	maxKeySet    = 1 << 20 // bytes
 )
 
 // keySet is a key set behind a URL. It is fetched once, kept, and fetched again when it is old or a token names a kid
-// that it lacks: at most once in minInterval and by one goroutine, so a flood of made-up kids costs nothing.
+// that it lacks: at most once in an interval and by one goroutine, so a flood of made-up kids costs nothing.
 type keySet struct {
 	url       string
 	secretKey string
@@ -88,8 +90,8 @@ func newKeySet(url, secretKey string, client *http.Client, now func() time.Time)
 	return &keySet{url: url, secretKey: secretKey, client: client, now: now}
 }
 
-func (s *keySet) key(ctx context.Context, kid string) (*rsa.PublicKey, error) {
-	key, wait := s.look(kid)
+func (s *keySet) key(ctx context.Context, kid string, interval time.Duration) (*rsa.PublicKey, error) {
+	key, wait := s.look(kid, interval)
 	if key != nil {
 		return key, nil
 	}
@@ -119,13 +121,13 @@ func (s *keySet) askedSince(t time.Time) bool {
 }
 
 // look answers a key that is known, or what to wait for. It begins a fetch where one is due.
-func (s *keySet) look(kid string) (*rsa.PublicKey, <-chan struct{}) {
+func (s *keySet) look(kid string, interval time.Duration) (*rsa.PublicKey, <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
 	key := s.keys[kid]
 	due := key == nil || now.Sub(s.fetched) > fresh
-	if since := now.Sub(s.tried); due && s.running == nil && (s.tried.IsZero() || since < 0 || since >= minInterval) {
+	if since := now.Sub(s.tried); due && s.running == nil && (s.tried.IsZero() || since < 0 || since >= interval) {
 		s.tried, s.running = now, make(chan struct{})
 		go s.fetch(s.running)
 	}

@@ -22,7 +22,7 @@ const pause = 250; // between polls that bring nothing although they should have
 const maxBackOff = 2_000;
 const maxRetryAfter = 30_000;
 const maxClockSkew = 60_000;
-const keySetInterval = 10_000; // between fetches of the key set, whatever SETs claim
+const keySetInterval = 1_000; // between fetches of the key set, whatever SETs claim
 const sweepInterval = 10_000;
 
 export class RevokedError extends Error {

@@ -239,7 +239,7 @@ test('without keys nothing is acknowledged, and the picture is not complete', as
   await assert.rejects(feed.check({ sid: 'sess_1' }), revoked);
 });
 
-test('an unknown kid is looked for in the key set, every 10 seconds at most', async (t) => {
+test('an unknown kid is looked for in the key set, every second at most', async (t) => {
   const clock = newClock();
   const { node, world, feed } = await begin(t, { now: clock.now });
   world.revoke('sess_1');
@@ -251,7 +251,7 @@ test('an unknown kid is looked for in the key set, every 10 seconds at most', as
   assert.equal(node.keySets, 1);
   await assert.rejects(feed.check({ sid: 'sess_3' }), revoked); // not kept waiting
   world.published.push(next.jwk);
-  clock.ms += 10_001;
+  clock.ms += 1_001;
   await until(() => feed.stats().sessions === 3);
   assert.equal(node.keySets, 2);
   await until(() => node.polls.at(-1).ack.includes(jti));
