@@ -48,7 +48,7 @@ func (a *App) moveSession(ctx context.Context, tx store.Conn, id string, verb se
 	if err != nil {
 		return s, err
 	}
-	return s, a.recordSessions(ctx, tx, event.Of(verb), end, s)
+	return s, a.recordSessions(ctx, tx, event.Of(verb), end, nil, s)
 }
 
 // insertSession writes a session that begins.
@@ -57,32 +57,34 @@ func (a *App) insertSession(ctx context.Context, tx store.Conn, s session.Sessio
 	if err := tx.InsertSession(ctx, s); err != nil {
 		return err
 	}
-	return a.recordSessions(ctx, tx, event.SessionCreated, session.Ending{By: by, At: s.CreatedAt}, s)
+	return a.recordSessions(ctx, tx, event.SessionCreated, session.Ending{By: by, At: s.CreatedAt}, nil, s)
 }
 
 // endSessions ends all sessions of a user but the one to keep, in the transaction that changes the user. When it keeps
-// none, the tokens of sessions that time has ended are worth nothing either.
-func (a *App) endSessions(ctx context.Context, tx store.Conn, userID, keep string, end session.Ending) error {
-	ended, err := tx.EndSessions(ctx, userID, keep, session.Revoke, end)
+// none, the tokens of sessions that time has ended are worth nothing either. u is the user as the transaction leaves
+// them, whether or not that is written yet.
+func (a *App) endSessions(ctx context.Context, tx store.Conn, u *store.User, keep string, end session.Ending) error {
+	ended, err := tx.EndSessions(ctx, u.ID, keep, session.Revoke, end)
 	if err != nil {
 		return err
 	}
-	if err := a.recordSessions(ctx, tx, event.SessionRevoked, end, ended...); err != nil {
+	if err := a.recordSessions(ctx, tx, event.SessionRevoked, end, u, ended...); err != nil {
 		return err
 	}
-	late, err := tx.CountTokensRevoked(ctx, userID, keep, end.At.Add(-event.PlainLifetime-event.Leeway), end.At)
+	late, err := tx.CountTokensRevoked(ctx, u.ID, keep, end.At.Add(-event.PlainLifetime-event.Leeway), end.At)
 	if err != nil {
 		return err
 	}
-	if err := a.recordSessions(ctx, tx, event.TokensRevoked, end, late...); err != nil {
+	if err := a.recordSessions(ctx, tx, event.TokensRevoked, end, u, late...); err != nil {
 		return err
 	}
-	return tx.ForgetUserSessions(ctx, userID, end.At)
+	return tx.ForgetUserSessions(ctx, u.ID, end.At)
 }
 
 // recordSessions writes that the same thing happened to sessions, whose count of events has grown: when, by whom and
-// why, or as each session says why.
-func (a *App) recordSessions(ctx context.Context, tx store.Conn, t event.Type, cause session.Ending, sessions ...session.Session) error {
+// why, or as each session says why. u is the user that webhooks show; without one, they show each session's user as
+// the transaction finds them.
+func (a *App) recordSessions(ctx context.Context, tx store.Conn, t event.Type, cause session.Ending, u *store.User, sessions ...session.Session) error {
 	happened := make([]happening, len(sessions))
 	for i, s := range sessions {
 		e := event.Event{
@@ -96,7 +98,7 @@ func (a *App) recordSessions(ctx context.Context, tx store.Conn, t event.Type, c
 			e.TokensUntil = event.TokensUntil(e.At, s.TokensUntil)
 		}
 		s = s.At(cause.At)
-		happened[i] = happening{Event: e, session: &s}
+		happened[i] = happening{Event: e, session: &s, user: u}
 	}
 	return a.record(ctx, tx, happened...)
 }
@@ -258,7 +260,7 @@ func (a *App) updateUser(ctx context.Context, tx store.Conn, u *store.User, by s
 
 // deleteUser deletes a user whose row has been taken. by is who does it.
 func (a *App) deleteUser(ctx context.Context, tx store.Conn, u store.User, by string, now time.Time) error {
-	if err := a.endSessions(ctx, tx, u.ID, "", session.Ending{Reason: session.ReasonUserDeleted, By: by, At: now}); err != nil {
+	if err := a.endSessions(ctx, tx, &u, "", session.Ending{Reason: session.ReasonUserDeleted, By: by, At: now}); err != nil {
 		return err
 	}
 	u.Events++

@@ -148,7 +148,7 @@ func (a *App) ChangePassword(ctx context.Context, v *Visitor, req *api.ChangePas
 		if !req.SignOutOfOtherSessions.Or(false) {
 			return nil
 		}
-		return a.signOutOfOthers(ctx, tx, latest.ID, s.ID, now)
+		return a.signOutOfOthers(ctx, tx, latest, s.ID, now)
 	})
 	if err != nil {
 		return nil, err
@@ -239,8 +239,8 @@ func (a *App) knowsPassword(ctx context.Context, s session.Session, current api.
 }
 
 // signOutOfOthers ends all sessions of a user who has changed their password, but the one to keep.
-func (a *App) signOutOfOthers(ctx context.Context, tx store.Conn, userID, keep string, now time.Time) error {
-	return a.endSessions(ctx, tx, userID, keep, session.Ending{Reason: session.ReasonPasswordChanged, By: userID, At: now})
+func (a *App) signOutOfOthers(ctx context.Context, tx store.Conn, u *store.User, keep string, now time.Time) error {
+	return a.endSessions(ctx, tx, u, keep, session.Ending{Reason: session.ReasonPasswordChanged, By: u.ID, At: now})
 }
 
 // ListMyMemberships lists the organizations of the visitor's user, of which there are none here.

@@ -136,7 +136,7 @@ func (a *App) RemovePassword(ctx context.Context, req *api.RemovePassword) (*api
 		if !req.SignOutOfOtherSessions.Or(false) {
 			return nil
 		}
-		return a.signOut(ctx, tx, u.ID, session.ReasonPasswordRemoved, now)
+		return a.signOut(ctx, tx, u, session.ReasonPasswordRemoved, now)
 	})
 }
 
@@ -151,7 +151,7 @@ func (a *App) SetPasswordCompromised(ctx context.Context, req *api.SetPasswordCo
 		if !req.RevokeAllSessions.Or(false) {
 			return nil
 		}
-		return a.signOut(ctx, tx, u.ID, session.ReasonPasswordCompromised, now)
+		return a.signOut(ctx, tx, u, session.ReasonPasswordCompromised, now)
 	})
 }
 

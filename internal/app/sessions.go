@@ -232,7 +232,7 @@ func (a *App) expire(ctx context.Context, tx store.Conn, now time.Time) (int64, 
 	if err != nil {
 		return 0, err
 	}
-	return int64(len(expired)), a.recordSessions(ctx, tx, event.SessionExpired, session.Ending{By: session.BySystem, At: now}, expired...)
+	return int64(len(expired)), a.recordSessions(ctx, tx, event.SessionExpired, session.Ending{By: session.BySystem, At: now}, nil, expired...)
 }
 
 // abandon writes down that sessions were given up, each with its event.
@@ -241,7 +241,7 @@ func (a *App) abandon(ctx context.Context, tx store.Conn, now time.Time) (int64,
 	if err != nil {
 		return 0, err
 	}
-	return int64(len(given)), a.recordSessions(ctx, tx, event.SessionAbandoned, session.Ending{By: session.BySystem, At: now}, given...)
+	return int64(len(given)), a.recordSessions(ctx, tx, event.SessionAbandoned, session.Ending{By: session.BySystem, At: now}, nil, given...)
 }
 
 func (a *App) sweep(ctx context.Context, step func(store.Conn) (int64, error)) error {

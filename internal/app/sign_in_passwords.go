@@ -152,7 +152,7 @@ func (a *App) ResetPassword(ctx context.Context, v *Visitor, req *api.ResetPassw
 			if !req.SignOutOfOtherSessions.Or(false) {
 				return nil
 			}
-			return a.signOutOfOthers(ctx, tx, u.ID, "", now)
+			return a.signOutOfOthers(ctx, tx, u, "", now)
 		})
 		if err != nil {
 			return nil, err

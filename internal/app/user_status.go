@@ -53,7 +53,7 @@ func (a *App) UnlockUser(ctx context.Context, req *api.UserRef) (*api.User, erro
 func (a *App) ban(ctx context.Context, now time.Time) func(store.Conn, *store.User) error {
 	return func(tx store.Conn, u *store.User) error {
 		u.Banned = true
-		return a.signOut(ctx, tx, u.ID, session.ReasonUserBanned, now)
+		return a.signOut(ctx, tx, u, session.ReasonUserBanned, now)
 	}
 }
 

@@ -130,7 +130,7 @@ func (a *App) UpdateUser(ctx context.Context, req *api.UpdateUser) (*api.User, e
 		}
 		setPassword(u, digest, now)
 		if digest != nil && req.SignOutOfOtherSessions.Or(false) {
-			if err := a.signOut(ctx, tx, u.ID, session.ReasonPasswordChanged, now); err != nil {
+			if err := a.signOut(ctx, tx, u, session.ReasonPasswordChanged, now); err != nil {
 				return err
 			}
 		}
@@ -169,9 +169,10 @@ func (a *App) changeRow(ctx context.Context, tx store.Conn, id, by string, now t
 	if err != nil {
 		return u, err
 	}
+	u.UpdatedAt = now // before apply, which may tell of other changes that come of this one
 	switch err := apply(tx, &u); {
 	case errors.Is(err, errUnchanged):
-		return u, nil
+		return before, nil
 	case err != nil:
 		return u, err
 	}
@@ -199,8 +200,8 @@ func (a *App) DeleteUser(ctx context.Context, req *api.UserRef) (*api.Deleted, e
 }
 
 // signOut ends all sessions of a user for the backend, in the transaction that changes the user.
-func (a *App) signOut(ctx context.Context, tx store.Conn, userID string, reason session.Reason, now time.Time) error {
-	return a.endSessions(ctx, tx, userID, "", session.Ending{Reason: reason, By: session.ByBackend, At: now})
+func (a *App) signOut(ctx context.Context, tx store.Conn, u *store.User, reason session.Reason, now time.Time) error {
+	return a.endSessions(ctx, tx, u, "", session.Ending{Reason: reason, By: session.ByBackend, At: now})
 }
 
 // ListMemberships lists the organizations of a user, of which there are none here.
