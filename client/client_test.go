@@ -188,6 +188,10 @@ func TestRequests(t *testing.T) {
 			return err
 		}, "POST", "/v1/webhook_endpoints/e/redeliver", `{"since":"0"}`, `{}`},
 		{func(ctx context.Context, c *client.Client) error {
+			_, err := c.WebhookEndpoints.Test(ctx, "e")
+			return err
+		}, "POST", "/v1/webhook_endpoints/e/test", "", `{}`},
+		{func(ctx context.Context, c *client.Client) error {
 			_, err := c.Clients.List(ctx, client.ListClients{})
 			return err
 		}, "GET", "/v1/clients?paginated=true", "", `{"data":[],"total_count":0}`},

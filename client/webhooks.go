@@ -80,6 +80,12 @@ func (w WebhookEndpoints) AllDeliveries(ctx context.Context, id string, params L
 	})
 }
 
+// Test sends an event of the type webhook_endpoint.test to an endpoint, whatever it wants to be told of. It answers the
+// delivery, which is on its way: Deliveries, with its EventID, says what became of it.
+func (w WebhookEndpoints) Test(ctx context.Context, id string) (*WebhookDelivery, error) {
+	return do[WebhookDelivery](ctx, w.c, post(webhookEndpoints, id, "test"))
+}
+
 // Redeliver sends events to an endpoint again, and answers how many.
 func (w WebhookEndpoints) Redeliver(ctx context.Context, id string, params RedeliverWebhooks) (*Redelivered, error) {
 	return do[Redelivered](ctx, w.c, post(webhookEndpoints, id, "redeliver").with(params))

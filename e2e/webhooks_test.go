@@ -292,6 +292,9 @@ func TestWebhooksStayOnTheInternet(t *testing.T) {
 	h.register(t, n.api())
 	n.api().object(t, "POST", "/users", `{}`)
 	eventually(t, "an allowed network is reached", func() bool { return h.requests.Load() == 1 })
+	if said := trusting.run(t, "webhooks", "test", h.id); !strings.Contains(said, " was delivered: 2") {
+		t.Errorf("the test said %q", said)
+	}
 	n.stop(t, syscall.SIGTERM)
 
 	n = p.serve(t)
@@ -317,7 +320,7 @@ func TestWebhooksStayOnTheInternet(t *testing.T) {
 	if text, _ := attempt["error"].(string); !strings.Contains(text, "https://") || attempt["status"] != nil {
 		t.Errorf("the attempt for %s: %v", userID, attempt)
 	}
-	if n := h.requests.Load(); n != 1 {
-		t.Errorf("%d requests reached this machine, want 1", n)
+	if n := h.requests.Load(); n != 2 {
+		t.Errorf("%d requests reached this machine, want the event and the test of before", n)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/sojourn-auth/sojourn/api"
 	"github.com/sojourn-auth/sojourn/internal/app"
 	"github.com/sojourn-auth/sojourn/internal/config"
+	"github.com/sojourn-auth/sojourn/internal/store"
 )
 
 type webhooksCommand struct {
@@ -25,6 +26,7 @@ type webhooksCommand struct {
 	Rotate     webhooksRotate     `cmd:"" help:"Replace the secret of an endpoint and print the new one. The old one signs as well for a while."`
 	Deliveries webhooksDeliveries `cmd:"" help:"List what is or was on its way to an endpoint, newest first."`
 	Redeliver  webhooksRedeliver  `cmd:"" help:"Send events to an endpoint again."`
+	Test       webhooksTest       `cmd:"" help:"Have a running server send a test to an endpoint, and say what came of it."`
 }
 
 // endpointArg is the endpoint that a command is about.
@@ -246,4 +248,60 @@ func (r webhooksRedeliver) Run(ctx context.Context, c *config.Config, log *slog.
 		_, err = fmt.Fprintf(w, "%d deliveries begin anew\n", done.Count)
 		return err
 	})
+}
+
+type webhooksTest struct {
+	endpointArg
+	Wait time.Duration `default:"20s" help:"How long to wait for the first attempt."`
+}
+
+func (t webhooksTest) Run(ctx context.Context, c *config.Config, log *slog.Logger, w io.Writer) error {
+	return withApp(ctx, c, log, func(a *app.App) error {
+		ref := t.ref()
+		sent, err := a.TestWebhookEndpoint(ctx, &ref)
+		if err != nil {
+			return err
+		}
+		d, err := t.outcome(ctx, a, sent.EventID)
+		switch {
+		case err != nil:
+			return err
+		case len(d.Attempts) == 0:
+			return fmt.Errorf("%s has not been sent for %v: is a server running, and does the endpoint's circuit let it through?", d.EventID, t.Wait)
+		case d.Status != string(store.Delivered):
+			return fmt.Errorf("%s was refused: %s", d.EventID, lastAttempt(d))
+		default:
+			_, err = fmt.Fprintf(w, "%s was delivered: %s\n", d.EventID, lastAttempt(d))
+			return err
+		}
+	})
+}
+
+// outcome is the delivery of a test after its first attempt, which another process makes, or when there was none in time.
+func (t webhooksTest) outcome(ctx context.Context, a *app.App, eventID string) (api.WebhookDelivery, error) {
+	deadline := time.After(t.Wait)
+	look := time.NewTicker(200 * time.Millisecond)
+	defer look.Stop()
+	for {
+		found, err := a.ListWebhookDeliveries(ctx, &api.ListWebhookDeliveries{
+			WebhookEndpointRef: t.ref(), Page: api.Page{Limit: 1}, EventID: eventID,
+		})
+		if err != nil {
+			return api.WebhookDelivery{}, err
+		}
+		if len(found.Data) == 0 {
+			return api.WebhookDelivery{}, fmt.Errorf("the endpoint %s is gone", t.ID)
+		}
+		d := found.Data[0]
+		if len(d.Attempts) > 0 {
+			return d, nil
+		}
+		select {
+		case <-look.C:
+		case <-deadline:
+			return d, nil
+		case <-ctx.Done():
+			return d, ctx.Err()
+		}
+	}
 }

@@ -30,12 +30,13 @@ const receiver = createServer(async (incoming, outgoing) => {
 receiver.listen(0, '127.0.0.1');
 await once(receiver, 'listening');
 
-// next waits for a webhook of a type.
-async function next(type) {
+// next waits for a webhook of a type, about anything or about one thing.
+async function next(type, id) {
   for (;;) {
     const more = once(arrivals, 'one');
     for (const request of received) {
-      if ((await request.clone().json()).type === type) return request.clone();
+      const event = await request.clone().json();
+      if (event.type === type && (!id || event.data.id === id)) return request.clone();
     }
     await more;
   }
@@ -47,6 +48,13 @@ await step('make an endpoint', async () => {
   endpoint = await api('POST', '/webhook_endpoints', { url: `http://127.0.0.1:${receiver.address().port}/` });
   signingSecret = (await api('GET', `/webhook_endpoints/${endpoint.id}/secret`)).secret;
   assert.match(signingSecret, /^whsec_/);
+});
+
+await step('verify a test, which the endpoint need not want', async () => {
+  const delivery = await api('POST', `/webhook_endpoints/${endpoint.id}/test`);
+  const event = await verifyWebhook(await next('webhook_endpoint.test'), { signingSecret });
+  assert.deepEqual(event.data, { object: 'webhook_endpoint', id: endpoint.id });
+  assert.equal(delivery.event_type, event.type);
 });
 
 await step('verify user.created', async () => {
@@ -67,6 +75,14 @@ await step('verify session.created and session.revoked', async () => {
     assert.equal(event.data.status, status);
     assert.equal(event.data.user.id, user.id);
   }
+});
+
+await step('show a user who is banned as the ban leaves them', async () => {
+  const begun = await clerk.sessions.createSession({ userId: user.id });
+  const banned = await clerk.users.banUser(user.id);
+  const event = await verifyWebhook(await next('session.revoked', begun.id), { signingSecret });
+  assert.equal(event.data.user.banned, true);
+  assert.equal(event.data.user.updated_at, banned.updatedAt);
 });
 
 await step('while the secret rotates, both verify', async () => {

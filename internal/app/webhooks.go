@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/sojourn-auth/sojourn/api"
 	"github.com/sojourn-auth/sojourn/internal/event"
 	"github.com/sojourn-auth/sojourn/internal/secret"
+	"github.com/sojourn-auth/sojourn/internal/session"
 	"github.com/sojourn-auth/sojourn/internal/store"
 	"github.com/sojourn-auth/sojourn/internal/webhook"
 )
@@ -293,11 +295,7 @@ func (a *App) deliveryViews(ctx context.Context, found []store.Delivery) ([]api.
 	byID := map[string]*api.WebhookDelivery{}
 	for i, d := range found {
 		ids[i] = d.ID
-		views[i] = api.WebhookDelivery{
-			Object: "webhook_delivery", ID: d.ID, EndpointID: d.EndpointID, EventID: d.EventID, EventType: d.EventType,
-			Status: string(d.Status), NextAttemptAt: unixMilli(d.NextAt), Attempts: []api.WebhookAttempt{},
-			CreatedAt: d.CreatedAt.UnixMilli(), UpdatedAt: d.UpdatedAt.UnixMilli(),
-		}
+		views[i] = deliveryView(d)
 		byID[d.ID] = &views[i]
 	}
 	attempts, err := a.Store.DeliveryAttempts(ctx, ids...)
@@ -309,6 +307,14 @@ func (a *App) deliveryViews(ctx context.Context, found []store.Delivery) ([]api.
 		byID[t.DeliveryID].Attempts = append(byID[t.DeliveryID].Attempts, view)
 	}
 	return views, err
+}
+
+func deliveryView(d store.Delivery) api.WebhookDelivery {
+	return api.WebhookDelivery{
+		Object: "webhook_delivery", ID: d.ID, EndpointID: d.EndpointID, EventID: d.EventID, EventType: d.EventType,
+		Status: string(d.Status), NextAttemptAt: unixMilli(d.NextAt), Attempts: []api.WebhookAttempt{},
+		CreatedAt: d.CreatedAt.UnixMilli(), UpdatedAt: d.UpdatedAt.UnixMilli(),
+	}
 }
 
 // RedeliverWebhooks sends events to an endpoint again, whatever became of them, for as long as it is known what they said.
@@ -350,6 +356,36 @@ func (a *App) redeliver(ctx context.Context, filter store.DeliveryFilter) (n int
 		}
 		after = page[len(page)-1]
 	}
+}
+
+// TestWebhookEndpoint sends an event to an endpoint that says nothing but that it is a test, whatever the endpoint wants
+// to be told of. It answers the delivery, which is on its way.
+func (a *App) TestWebhookEndpoint(ctx context.Context, req *api.WebhookEndpointRef) (*api.WebhookDelivery, error) {
+	now := a.now()
+	test := event.Event{ // an endpoint counts nothing, so the moment orders its tests
+		ID: a.NewID(event.IDPrefix), Type: event.WebhookTest, At: now, Subject: req.EndpointID, Position: now.UnixMilli(),
+		By: session.ByBackend, Origin: eventOrigin(ctx),
+	}
+	var err error
+	if test.Body, err = test.WebhookBody(a.instance.ID, &api.Ref{Object: "webhook_endpoint", ID: req.EndpointID}); err != nil {
+		return nil, err
+	}
+	var d store.Delivery
+	err = a.Store.Update(ctx, func(tx store.Conn) error {
+		e, err := webhookEndpoint(ctx, tx.Endpoint, req.EndpointID)
+		if err != nil {
+			return err
+		}
+		if !e.Enabled {
+			return fail(422, "webhook_endpoint_disabled", "endpoint is disabled", "Nothing is sent to "+e.ID+" until it is enabled.")
+		}
+		d = a.newDelivery(e, test)
+		return errors.Join(tx.InsertEvents(ctx, []event.Event{test}), tx.InsertDeliveries(ctx, []store.Delivery{d}))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return new(deliveryView(d)), nil
 }
 
 // webhookEndpoint finds an endpoint by a method of the store, and refuses what is told in other ways.

@@ -35,6 +35,8 @@ const (
 	SecretKeyChanged Type = "secret_key.changed"
 	// StreamVerification is what the receiver of a stream of security events asked for, to see that the stream works.
 	StreamVerification Type = "stream.verification"
+	// WebhookTest is what somebody has sent to a webhook endpoint to see that it works.
+	WebhookTest Type = "webhook_endpoint.test"
 )
 
 // Contract lists the types of the contract: what webhook endpoints get that name none.
@@ -46,8 +48,8 @@ var Contract = []Type{
 var WebhookTypes = append(slices.Clone(Contract), SessionActivated, SessionReplaced, SessionExpired, SessionAbandoned,
 	TokensRevoked, KeyCreated, KeyRetired, SecretKeyChanged)
 
-// Types lists all types. A verification is for the stream that it verifies.
-var Types = append(slices.Clone(WebhookTypes), StreamVerification)
+// Types lists all types. A verification and a test are for the one stream or endpoint that they try.
+var Types = append(slices.Clone(WebhookTypes), StreamVerification, WebhookTest)
 
 // Known reports whether t is one of Types.
 func (t Type) Known() bool { return slices.Contains(Types, t) }

@@ -238,6 +238,9 @@ func TestWebhookEndpoints(t *testing.T) {
 		{name: "redeliver: nothing", do: "POST " + one + "/redeliver", status: 422, code: missing, param: "event_id"},
 		{name: "redeliver: both", do: "POST " + one + "/redeliver", body: `{"event_id":"{event}","since":"0"}`, status: 422, code: "form_conditional_param_disallowed", param: "event_id"},
 		{name: "redeliver: of no status", do: "POST " + one + "/redeliver", body: `{"event_id":"{event}","status":"sent"}`, status: 422, code: wrong, param: "status"},
+		{name: "test", do: "POST " + one + "/test", status: 200, want: "object=webhook_delivery endpoint_id={endpoint} event_type=webhook_endpoint.test status=waiting next_attempt_at=1780315210123 attempts.#=0"},
+		{name: "test: disabled", do: "POST " + list + "/{endpoint.off}/test", status: 422, code: "webhook_endpoint_disabled"},
+		{name: "test: unknown", do: "POST " + list + "/ep_unknown/test", status: 404, code: notFound},
 		{name: "redeliver: unknown", do: "POST " + list + "/ep_unknown/redeliver", body: `{"event_id":"{event}"}`, status: 404, code: notFound},
 	})
 }

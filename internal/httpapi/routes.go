@@ -81,6 +81,7 @@ func Routes(a *app.App) []Route {
 		route(a, "POST /v1/webhook_endpoints/{endpoint_id}/secret/rotate", a.RotateWebhookSecret),
 		route(a, "GET /v1/webhook_endpoints/{endpoint_id}/deliveries", a.ListWebhookDeliveries),
 		route(a, "POST /v1/webhook_endpoints/{endpoint_id}/redeliver", a.RedeliverWebhooks),
+		route(a, "POST /v1/webhook_endpoints/{endpoint_id}/test", a.TestWebhookEndpoint),
 
 		route(a, "GET /v1/jwks", a.JWKS),
 		route(a, "GET /v1/instance", a.GetInstance),

@@ -210,6 +210,7 @@ func TestCompatibility(t *testing.T) {
 		"DELETE /v1/webhook_endpoints/{endpoint_id}", "GET /v1/webhook_endpoints/{endpoint_id}", "PATCH /v1/webhook_endpoints/{endpoint_id}",
 		"GET /v1/webhook_endpoints/{endpoint_id}/deliveries", "POST /v1/webhook_endpoints/{endpoint_id}/redeliver",
 		"GET /v1/webhook_endpoints/{endpoint_id}/secret", "POST /v1/webhook_endpoints/{endpoint_id}/secret/rotate",
+		"POST /v1/webhook_endpoints/{endpoint_id}/test",
 	}
 	if left := sorted(slices.Collect(maps.Values(built))); !slices.Equal(left, unlisted) {
 		t.Errorf("routes that Clerk's newest version does not have, and the page says nothing of: %v", left)
