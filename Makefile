@@ -22,11 +22,11 @@ run: ## start a development server, with no configuration (ARGS="--json" passes 
 build: ## build bin/sojourn, one static file
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/sojourn ./cmd/sojourn
 
-# -count=1: go test would remember an end-to-end test that passed against an older binary.
+# -count=1: go test would remember an end-to-end test that passed against an older binary. The longest suites begin first.
 test: ## install what the tests need, then run them all with the race detector
 	scripts/test-deps
 	scripts/with-postgres $(TEST) ./...
-	TEST_ENGINE=postgres scripts/with-postgres $(TEST) ./internal/app ./internal/httpapi ./e2e
+	TEST_ENGINE=postgres scripts/with-postgres $(TEST) ./e2e ./internal/app ./internal/httpapi
 
 ha: ## kill the primary of a highly available PostgreSQL under load (Debian, root)
 	scripts/ha $(TEST) -v -run TestFailover ./e2e
