@@ -18,15 +18,15 @@ import (
 // contenders race for one credential at once.
 const contenders = 100
 
-// raceRounds is how many credentials of a kind are raced for: with SQLite 10,000 contenders come for the four kinds.
-// TEST_RACE_ROUNDS says otherwise.
+// raceRounds is how many credentials of a kind are raced for: with SQLite 10,000 contenders in all, and TEST_RACE_ROUNDS
+// says otherwise.
 func raceRounds(t *testing.T, d *door) int {
 	t.Helper()
 	text := os.Getenv("TEST_RACE_ROUNDS")
 	rounds, err := strconv.Atoi(text)
 	switch {
 	case text == "" && d.onSQLite:
-		return 25
+		return 100
 	case text == "":
 		return 5
 	case err != nil:
