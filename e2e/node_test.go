@@ -34,13 +34,17 @@ func newProduction(t *testing.T, databaseURL string, settings ...string) product
 // run runs a command of the program to its end, and answers what it printed.
 func (p production) run(t *testing.T, args ...string) string {
 	t.Helper()
-	command := exec.Command(sojourn, args...)
-	command.Env = p.env
-	out, err := command.Output()
+	out, err := p.command(args...).Output()
 	if err != nil {
 		t.Fatalf("sojourn %v: %v", args, err)
 	}
 	return strings.TrimSpace(string(out))
+}
+
+func (p production) command(args ...string) *exec.Cmd {
+	command := exec.Command(sojourn, args...)
+	command.Env = p.env
+	return command
 }
 
 // node is a running `sojourn serve`.

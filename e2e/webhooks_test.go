@@ -320,6 +320,9 @@ func TestWebhooksStayOnTheInternet(t *testing.T) {
 	if text, _ := attempt["error"].(string); !strings.Contains(text, "https://") || attempt["status"] != nil {
 		t.Errorf("the attempt for %s: %v", userID, attempt)
 	}
+	if out, err := p.command("webhooks", "test", h.id).CombinedOutput(); err == nil || !strings.Contains(string(out), " failed: ") {
+		t.Errorf("the test said %q (%v)", out, err)
+	}
 	if n := h.requests.Load(); n != 2 {
 		t.Errorf("%d requests reached this machine, want the event and the test of before", n)
 	}

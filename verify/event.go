@@ -98,7 +98,7 @@ func (f *feed) keyFor(ctx context.Context, t *jwt.Token) (any, error) {
 	if f.denied.retired(kid) {
 		return nil, errRetired
 	}
-	return f.keys.key(ctx, kid, forSETs)
+	return f.keys.key(ctx, kid, eventInterval)
 }
 
 // heed puts what an event says into the denylist. Events of other types say nothing that matters here.

@@ -16,9 +16,9 @@ import (
 	"time"
 )
 
-// keySource answers the public key of a kid. What it knows is good enough for a kid that it lacks if it was asked for
-// within the interval.
+// keySource answers public keys.
 type keySource interface {
+	// key answers the key of a kid. For one that it lacks it asks again, unless it has asked within the interval.
 	key(ctx context.Context, kid string, interval time.Duration) (*rsa.PublicKey, error)
 	// askedSince reports whether the keys are as they were at t or later, so that a kid which they lack is unknown for good.
 	askedSince(t time.Time) bool
@@ -62,12 +62,12 @@ func parsePEM(text string) (*rsa.PublicKey, error) {
 
 // How a key set is kept.
 const (
-	fresh        = time.Hour        // a key set is fetched again when it is older; the old one serves meanwhile
-	staleLimit   = 24 * time.Hour   // a key set that could not be fetched again for so long is not trusted any more
-	forTokens    = 10 * time.Second // between fetches, whatever tokens claim: anybody can make one up
-	forSETs      = time.Second      // between fetches for SETs, which come from the server alone
-	fetchTimeout = 10 * time.Second
-	maxKeySet    = 1 << 20 // bytes
+	fresh         = time.Hour        // a key set is fetched again when it is older; the old one serves meanwhile
+	staleLimit    = 24 * time.Hour   // a key set that could not be fetched again for so long is not trusted any more
+	tokenInterval = 10 * time.Second // between fetches, whatever tokens claim: anybody can make one up
+	eventInterval = time.Second      // between fetches for SETs, which come from the server alone
+	fetchTimeout  = 10 * time.Second
+	maxKeySet     = 1 << 20 // bytes
 )
 
 // keySet is a key set behind a URL. It is fetched once, kept, and fetched again when it is old or a token names a kid

@@ -238,7 +238,7 @@ func (v *Verifier) keyFor(ctx context.Context, t *jwt.Token) (any, error) {
 		return nil, ErrCategory
 	}
 	kid, _ := t.Header["kid"].(string)
-	return v.keys.key(ctx, kid, forTokens)
+	return v.keys.key(ctx, kid, tokenInterval)
 }
 
 func (v *Verifier) check(c *Claims) error {

@@ -269,7 +269,7 @@ func (t webhooksTest) Run(ctx context.Context, c *config.Config, log *slog.Logge
 		case len(d.Attempts) == 0:
 			return fmt.Errorf("%s has not been sent for %v: is a server running, and does the endpoint's circuit let it through?", d.EventID, t.Wait)
 		case d.Status != string(store.Delivered):
-			return fmt.Errorf("%s was refused: %s", d.EventID, lastAttempt(d))
+			return fmt.Errorf("%s failed: %s", d.EventID, lastAttempt(d))
 		default:
 			_, err = fmt.Fprintf(w, "%s was delivered: %s\n", d.EventID, lastAttempt(d))
 			return err

@@ -57,15 +57,15 @@ func Fresh(t testing.TB) string {
 // SQLite is a fresh SQLite database.
 func SQLite(t testing.TB) string {
 	t.Helper()
-	template, err := emptySQLite()
+	template, err := currentSQLite()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return template.Copy(t)
 }
 
-// emptySQLite is migrated once for all tests of a process.
-var emptySQLite = sync.OnceValues(func() (*Template, error) {
+// currentSQLite has the current schema and no rows. It is migrated once for all tests of a process.
+var currentSQLite = sync.OnceValues(func() (*Template, error) {
 	return makeSQLiteTemplate(nil, func(databaseURL string) error {
 		_, err := store.Migrate(context.Background(), databaseURL)
 		return err
