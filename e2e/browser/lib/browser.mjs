@@ -16,7 +16,8 @@ export const launch = () => chromium.launch({ executablePath: world.chromium, ar
 const local = new Set(['localhost', '127.0.0.1', '[::1]']);
 const ids = /\b(sess|sua|sia|idn|user|client)_[0-9A-Za-z]{20,}/g;
 
-const renewal = 'POST /client/sessions/{id}/tokens';
+/** How a client asks for a token of a session. */
+export const tokens = 'POST /client/sessions/{id}/tokens';
 
 /** What a client sends, as "METHOD /path" with the method that it means and without ids. */
 class Traffic {
@@ -87,15 +88,19 @@ export class Visitor {
     return page;
   }
 
-  /**
-   * Asserts what was sent since the last look, in order; answers the requests. The client renews its token whenever it is
-   * 43 seconds old, in the middle of anything on a slow machine: that counts only where it is asked for, or nothing is.
-   */
+  /** Asserts what was sent since the last look, in order; answers the requests. */
   sent(...want) {
-    const strict = want.length === 0 || want.includes(renewal);
-    const got = this.traffic.take().filter((r) => strict || r.line !== renewal);
+    const got = this.traffic.take();
     assert.deepEqual(got.map((r) => r.line), want);
     return got;
+  }
+
+  /**
+   * Asserts what was sent since the last look, after one of several sessions was removed: the client has then forgotten the
+   * tokens of all, and asks for another when it looks, every few seconds.
+   */
+  sentSinceRemoval(...want) {
+    assert.deepEqual(this.traffic.take().map((r) => r.line).filter((line) => line !== tokens), want);
   }
 
   /** Asserts that a page load has sent what it must and no more. */
@@ -171,11 +176,14 @@ export async function choosePassword(page, value) {
   await page.getByText(/password meets all/i).first().waitFor();
 }
 
+/** Presses the button that sends a form of a component. */
+export const go = (page) => page.getByRole('button', { name: 'Continue', exact: true }).click();
+
 /** Fills in and sends the first form of a SignUp component. */
 export async function fillSignUp(page, email) {
   await page.locator('input[name=emailAddress]').fill(email);
   await choosePassword(page, password);
-  await page.getByRole('button', { name: 'Continue', exact: true }).click();
+  await go(page);
   await page.getByText(email).first().waitFor();
 }
 

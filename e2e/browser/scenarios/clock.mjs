@@ -1,10 +1,9 @@
 // What happens with time, by a clock in the page that the test moves.
 import assert from 'node:assert/strict';
-import { call, signedOut, userId } from '../lib/browser.mjs';
+import { call, signedOut, tokens, userId } from '../lib/browser.mjs';
 import { backend, eventually } from '../lib/world.mjs';
 
 const second = 1000;
-const tokens = 'POST /client/sessions/{id}/tokens';
 const renewals = (v) => v.traffic.peek().filter((line) => line === tokens).length;
 
 export default {

@@ -1,6 +1,6 @@
 // The components, used by hand: fields are filled and buttons are pressed, as people do.
 import assert from 'node:assert/strict';
-import { call, choosePassword, fillSignUp, loaded, picture, typeCode, userId } from '../lib/browser.mjs';
+import { call, choosePassword, fillSignUp, go, loaded, picture, typeCode, userId } from '../lib/browser.mjs';
 import { backend, codeFor, newEmail, password, userOf, v6, world } from '../lib/world.mjs';
 
 const home = '/ui/home';
@@ -13,7 +13,6 @@ const mount = (page, component, options = {}) => call(page, (c, [component, opti
   c[`mount${component}`](root.firstChild, options);
 }, [component, options]);
 
-const go = (page) => page.getByRole('button', { name: 'Continue', exact: true }).click();
 const atHome = async (page) => {
   await page.waitForURL(`**${home}`);
   await loaded(page);

@@ -1,10 +1,9 @@
 // Whole lives of sessions in a browser, with the exact requests of each step.
 import assert from 'node:assert/strict';
-import { call, loaded, refused, sessionId, signedOut, userId } from '../lib/browser.mjs';
+import { call, loaded, refused, sessionId, signedOut, tokens, userId } from '../lib/browser.mjs';
 import { backend, codeFor, eventually, newEmail, password, unique, v6, world } from '../lib/world.mjs';
 
 const touch = 'POST /client/sessions/{id}/touch';
-const tokens = 'POST /client/sessions/{id}/tokens';
 const claimsOf = (jwt) => JSON.parse(Buffer.from(jwt.split('.')[1], 'base64url'));
 
 export default {
@@ -108,12 +107,12 @@ export default {
     assert.equal(claimsOf((await v.sessionCookies())[0].value).sub, first.user);
     const before = (await v.cookies()).__client_uat.value;
     await call(page, (c, sessionId) => c.signOut(() => {}, { sessionId }), second.session);
-    v.sent('POST /client/sessions/{id}/remove');
+    v.sentSinceRemoval('POST /client/sessions/{id}/remove');
     assert.ok(Number((await v.cookies()).__client_uat.value) >= Number(before));
     assert.deepEqual(await call(page, (c) => c.client.sessions.map((s) => s.id)), [first.session]);
     assert.equal((await backend('GET', `/sessions/${second.session}`)).status, 'removed');
     await call(page, (c) => c.signOut(() => {}));
-    v.sent('DELETE /client/sessions');
+    v.sentSinceRemoval('DELETE /client/sessions');
     await signedOut(page);
     assert.deepEqual(await v.sessionCookies(), []);
     assert.equal((await v.cookies()).__client_uat.value, '0');
