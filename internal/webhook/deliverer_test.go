@@ -17,6 +17,7 @@ import (
 
 	"github.com/sojourn-auth/sojourn/internal/egress"
 	"github.com/sojourn-auth/sojourn/internal/event"
+	"github.com/sojourn-auth/sojourn/internal/faultproxy"
 	"github.com/sojourn-auth/sojourn/internal/secret"
 	"github.com/sojourn-auth/sojourn/internal/store"
 	"github.com/sojourn-auth/sojourn/internal/store/storetest"
@@ -24,7 +25,7 @@ import (
 )
 
 // patience bounds every wait, and is never used up when things work.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // world is a store with endpoints and events in it, and a clock that stands still until the test moves it.
 type world struct {
@@ -56,6 +57,11 @@ func newWorld(t *testing.T, databaseURL string) *world {
 	t.Helper()
 	w := &world{db: storetest.Open(t, databaseURL), url: databaseURL}
 	w.now.Store(time.Now().UnixMilli()) // libraries of receivers look at their own clock
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the log of the deliverers:\n%s", w.log.String())
+		}
+	})
 	return w
 }
 
@@ -618,7 +624,7 @@ func TestTwoNodesSendOnce(t *testing.T) {
 		hooks := []*receiver{receive(t, status(200)), receive(t, status(200))}
 		w.addEndpoint(t, "ep_0", hooks[0].URL, store.WebhookEndpoint)
 		w.addEndpoint(t, "ep_1", hooks[1].URL, store.WebhookEndpoint)
-		other := &world{db: storetest.Open(t, databaseURL), url: databaseURL}
+		other := newWorld(t, databaseURL)
 		other.now.Store(w.now.Load())
 		other.ids.Store(1_000_000)
 		run(t, w.deliverer(exampleSecret))
@@ -638,4 +644,49 @@ func TestTwoNodesSendOnce(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestWhatWasLearntIsWritten lets a receiver answer while nothing can be written. What it answered is neither forgotten,
+// so that it is sent again, nor counted twice, although the clock that leases end by stands still.
+func TestWhatWasLearntIsWritten(t *testing.T) {
+	t.Parallel()
+	troubles := map[string]faultproxy.Kind{
+		"lost races":                 faultproxy.LostRace,
+		"commits that nobody sees":   faultproxy.CutBefore,
+		"answers that nobody hears":  faultproxy.CutAfter,
+		"connections that are reset": faultproxy.Reset,
+	}
+	for name, kind := range troubles {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			databaseURL := storetest.Postgres(t)
+			proxy := faultproxy.Start(t, databaseURL)
+			w := newWorld(t, proxy.URL())
+			hook := receive(t, func(w http.ResponseWriter, _ *http.Request) {
+				proxy.Set(func(s faultproxy.Statement) faultproxy.Fault {
+					if s.Commits() {
+						return faultproxy.Fault{Kind: kind}
+					}
+					return faultproxy.Fault{}
+				})
+				w.WriteHeader(http.StatusInternalServerError)
+			})
+			w.addEndpoint(t, "ep_1", hook.URL, store.WebhookEndpoint)
+			w.happen(t, 1, "ep_1")
+			stop := run(t, w.deliverer(exampleSecret))
+			w.eventuallyLogs(t, "cannot write what came of deliveries")
+			proxy.Set(nil)
+			stop() // when all that was begun is over
+			d := w.only(t)
+			if want := w.clock().Add(5 * time.Second); !d.NextAt.Equal(want) || d.Attempts != 1 {
+				t.Errorf("%d attempts, the next at %v, want 1 and %v", d.Attempts, d.NextAt, want)
+			}
+			if n := w.endpoint(t).Circuit.Failures; n != 1 || len(hook.all()) != 1 {
+				t.Errorf("%d failures after %d requests, want one of each", n, len(hook.all()))
+			}
+			if log := w.attempts(t, d); len(log) != 1 {
+				t.Errorf("the log has %d attempts, want 1", len(log))
+			}
+		})
+	}
 }
