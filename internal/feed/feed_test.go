@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -18,14 +17,7 @@ import (
 	"github.com/sojourn-auth/sojourn/internal/store/storetest"
 )
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if err := storetest.DropTemplates(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { storetest.Main(m) }
 
 var start = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 

@@ -11,7 +11,6 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"regexp"
 	"strings"
 	"sync"
@@ -81,14 +80,7 @@ func (l *logBuffer) String() string {
 	return l.b.String()
 }
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if err := storetest.DropTemplates(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { storetest.Main(m) }
 
 // emptyDatabase is a database with an instance and nothing else. Making one costs an RSA key, so tests copy it.
 var emptyDatabase = sync.OnceValues(func() (*storetest.Template, error) {

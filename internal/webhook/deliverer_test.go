@@ -24,6 +24,8 @@ import (
 	"github.com/sojourn-auth/sojourn/internal/webhook"
 )
 
+func TestMain(m *testing.M) { storetest.Main(m) }
+
 // patience bounds every wait, and is never used up when things work.
 const patience = time.Minute
 

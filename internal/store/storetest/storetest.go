@@ -4,16 +4,11 @@ package storetest
 import (
 	"context"
 	"database/sql"
-	"errors"
-	"fmt"
 	"net/url"
 	"os"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/sojourn-auth/sojourn/internal/store"
 )
@@ -66,74 +61,12 @@ func SQLite(t testing.TB) string {
 
 // currentSQLite has the current schema and no rows. It is migrated once for all tests of a process.
 var currentSQLite = sync.OnceValues(func() (*Template, error) {
-	return makeSQLiteTemplate(nil, func(databaseURL string) error {
-		_, err := store.Migrate(context.Background(), databaseURL)
-		return err
-	})
+	return makeSQLiteTemplate(nil, migrate)
 })
 
-// Postgres is a fresh PostgreSQL database, dropped when the test ends.
-func Postgres(t testing.TB) string {
-	t.Helper()
-	return migrated(t, EmptyPostgres(t))
-}
-
-// Serializable is a fresh PostgreSQL database in which every transaction is serializable.
-func Serializable(t testing.TB) string {
-	t.Helper()
-	return Postgres(t) + "&options=-c%20default_transaction_isolation%3Dserializable"
-}
-
-// EmptyPostgres is a PostgreSQL database without a schema, dropped when the test ends.
-func EmptyPostgres(t testing.TB) string {
-	t.Helper()
-	databaseURL, err := createPostgres(nil)
-	if errors.Is(err, errNoServer) {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := dropPostgres(databaseURL); err != nil {
-			t.Error(err)
-		}
-	})
-	return databaseURL
-}
-
-var databases atomic.Int64
-
-func newName() string { return fmt.Sprintf("test_%d_%d", os.Getpid(), databases.Add(1)) }
-
-// admin runs a statement on the server's own database.
-func admin(ctx context.Context, server, statement string) error {
-	conn, err := pgx.Connect(ctx, server)
-	if err != nil {
-		return err
-	}
-	_, err = conn.Exec(ctx, statement)
-	return errors.Join(err, conn.Close(ctx))
-}
-
-func parse(databaseURL string) (*url.URL, error) { return url.Parse(databaseURL) }
-
-// withName is the URL of another database on a server.
-func withName(server, name string) (string, error) {
-	u, err := parse(server)
-	if err != nil {
-		return "", err
-	}
-	u.Path = "/" + name
-	return u.String(), nil
-}
-
-func migrated(t testing.TB, databaseURL string) string {
-	t.Helper()
-	if _, err := store.Migrate(t.Context(), databaseURL); err != nil {
-		t.Fatal(err)
-	}
-	return databaseURL
+func migrate(databaseURL string) error {
+	_, err := store.Migrate(context.Background(), databaseURL)
+	return err
 }
 
 // Open opens a database until the test ends.

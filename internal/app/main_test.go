@@ -1,0 +1,9 @@
+package app
+
+import (
+	"testing"
+
+	"github.com/sojourn-auth/sojourn/internal/store/storetest"
+)
+
+func TestMain(m *testing.M) { storetest.Main(m) }
