@@ -31,15 +31,19 @@ type row struct {
 	check  func(t *testing.T, w *world, a answer)
 }
 
-// everyVersion are the API versions that a row without one runs with.
+// everyVersion are the API versions that a row without one runs with. They differ in what answers look like, not in what
+// the database is asked, so one of them is enough on its second engine.
 var everyVersion = []string{"", "2024-10-01", "2026-05-12"}
 
 func conform(t *testing.T, rows []row) {
 	t.Parallel()
 	for _, r := range rows {
 		versions := everyVersion
-		if r.version != "" {
+		switch {
+		case r.version != "":
 			versions = []string{r.version}
+		case storetest.Engine() == storetest.EnginePostgres:
+			versions = everyVersion[len(everyVersion)-1:]
 		}
 		for _, version := range versions {
 			t.Run(strings.TrimSuffix(r.name+"@"+version, "@"), func(t *testing.T) {
