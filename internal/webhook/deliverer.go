@@ -210,15 +210,26 @@ func (r *run) tryAll(to tell, deliveries []store.Delivery) ([]attempt, error) {
 // finish writes what became of attempts, in as many tries as it takes before the lease is over: what was learnt and not
 // written is sent once more.
 func (r *run) finish(c claimed, made []attempt) error {
-	now := r.now()
+	ctx, now := context.Background(), r.now() // what is known is written, even when the server stops
 	for i := range made {
 		if over := r.settle(&made[i], now); over {
 			r.Log.Warn("delivery given up", "endpoint", c.endpoint.ID, "event", made[i].delivery.EventID,
 				"attempts", made[i].delivery.Attempts, "status", made[i].log.StatusCode, "error", made[i].log.Error)
 		}
 	}
+	before, after := c.endpoint, c.endpoint
 	for {
-		err := r.write(c, made, now)
+		err := r.Store.Update(ctx, func(tx store.Conn) (err error) {
+			if err := write(ctx, tx, c.lease, made); err != nil {
+				return err
+			}
+			before, after, err = r.moveCircuit(ctx, tx, c, made, now)
+			return err
+		})
+		if err == nil || errors.Is(err, store.ErrExists) { // attempts are in the log already: the answer to an earlier try got lost
+			r.tellOperator(before, after)
+			return nil
+		}
 		if !errors.Is(err, store.ErrUnavailable) || !r.now().Before(c.lease) {
 			return err
 		}
@@ -229,28 +240,7 @@ func (r *run) finish(c claimed, made []attempt) error {
 	}
 }
 
-// write writes what became of attempts, and what it says of their endpoint. It is written already when the attempts are in
-// the log: then the answer to an earlier try got lost.
-func (d *Deliverer) write(c claimed, made []attempt, now time.Time) error {
-	ctx := context.Background() // what is known is written, even when the server stops
-	before, after := c.endpoint, c.endpoint
-	err := d.Store.Update(ctx, func(tx store.Conn) (err error) {
-		if err := writeAttempts(ctx, tx, c.lease, made); err != nil {
-			return err
-		}
-		before, after, err = d.moveCircuit(ctx, tx, c, made, now)
-		return err
-	})
-	if errors.Is(err, store.ErrExists) {
-		return nil
-	}
-	if err == nil {
-		d.tellOperator(before, after)
-	}
-	return err
-}
-
-func writeAttempts(ctx context.Context, tx store.Conn, lease time.Time, made []attempt) error {
+func write(ctx context.Context, tx store.Conn, lease time.Time, made []attempt) error {
 	var log []store.DeliveryAttempt
 	for _, a := range made {
 		if err := tx.FinishAttempt(ctx, a.delivery, lease); err != nil {

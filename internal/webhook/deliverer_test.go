@@ -675,7 +675,9 @@ func TestWhatWasLearntIsWritten(t *testing.T) {
 			})
 			w.addEndpoint(t, "ep_1", hook.URL, store.WebhookEndpoint)
 			w.happen(t, 1, "ep_1")
-			stop := run(t, w.deliverer(exampleSecret))
+			deliverer := w.deliverer(exampleSecret)
+			deliverer.Limits.OpenAfter = 1
+			stop := run(t, deliverer)
 			w.eventuallyLogs(t, "cannot write what came of deliveries")
 			proxy.Set(nil)
 			stop() // when all that was begun is over
@@ -685,6 +687,9 @@ func TestWhatWasLearntIsWritten(t *testing.T) {
 			}
 			if n := w.endpoint(t).Circuit.Failures; n != 1 || len(hook.all()) != 1 {
 				t.Errorf("%d failures after %d requests, want one of each", n, len(hook.all()))
+			}
+			if told := strings.Count(w.log.String(), "left alone for a while"); told != 1 {
+				t.Errorf("the operator was told %d times of the circuit, want once", told)
 			}
 			if log := w.attempts(t, d); len(log) != 1 {
 				t.Errorf("the log has %d attempts, want 1", len(log))

@@ -9,7 +9,7 @@ import (
 
 func TestMain(m *testing.M) { storetest.Main(m) }
 
-// TestNoTestFindsAnothersRows uses databases one after another, which are few.
+// TestNoTestFindsAnothersRows lets tests leave traces in their databases, each of which the next test gets, and looks for them.
 func TestNoTestFindsAnothersRows(t *testing.T) {
 	used := map[string]bool{}
 	for name, leave := range map[string][]string{
