@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -162,10 +163,9 @@ func TestPushedStream(t *testing.T) {
 	})
 	type pushed struct{ set, kind, authorization string }
 	got := make(chan pushed, 10)
-	failures := 1
+	var failed atomic.Bool
 	receiver := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if failures > 0 {
-			failures--
+		if failed.CompareAndSwap(false, true) { // the first push, whichever of the two it is
 			rw.WriteHeader(http.StatusServiceUnavailable)
 			return
 		}
