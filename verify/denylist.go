@@ -94,17 +94,20 @@ func (d *denylist) retire(jti, kid string) {
 	d.kids[kid], d.events[jti] = struct{}{}, struct{}{}
 }
 
-// end refuses the tokens of a session until the given time. Of two events the later time counts.
-func (d *denylist) end(jti, sessionID string, until time.Time) {
+// end refuses the tokens of a session until the given time, and reports whether they were not refused before. Of two
+// events the later time counts.
+func (d *denylist) end(jti, sessionID string, until time.Time) (first bool) {
 	at := until.UnixNano()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.sessions[sessionID] = max(d.sessions[sessionID], at)
+	before, refused := d.sessions[sessionID]
+	d.sessions[sessionID] = max(before, at)
 	if d.templates {
 		d.digests[digest(sessionID)] = struct{}{}
 	}
 	d.events[jti] = struct{}{}
 	heap.Push(&d.queue, entry{at, jti, sessionID})
+	return !refused
 }
 
 // forget drops the sessions whose time has come. It holds the lock for a few at a time, so verifications go on meanwhile.

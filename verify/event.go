@@ -147,8 +147,7 @@ func (f *feed) heedRevoked(jti string, about subject, raw json.RawMessage) error
 		}
 		until = happened.Add(untilWhenNotTold)
 	}
-	f.denied.end(jti, sessionID, until.Add(f.leeway))
-	if f.config.OnRevoked != nil {
+	if first := f.denied.end(jti, sessionID, until.Add(f.leeway)); first && f.config.OnRevoked != nil {
 		f.config.OnRevoked(sessionID)
 	}
 	return nil

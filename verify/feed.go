@@ -57,6 +57,7 @@ type FeedStats struct {
 	Failures      int64     // polls without an answer that could be used
 	RefusedTokens int64     // tokens refused with ErrRevoked or ErrStale that were good otherwise
 	LastAnswer    time.Time // when the picture was last known to be complete; zero for never
+	LastError     error     // why the last poll failed; nil when one has succeeded since
 }
 
 // How a feed is read. The first four are the contract of docs/revocation-feed.md.
@@ -67,6 +68,7 @@ const (
 	maxFeedLeeway = time.Minute      // the leeway that tokens_until allows for
 	defaultStale  = 10 * time.Second // StaleAfter when it is not said
 	maxPoll       = 10 * time.Second // a poll that takes longer has failed
+	maxKeyWait    = 5 * time.Second  // for the keys of all SETs of an answer
 	maxConnect    = 2 * time.Second  // for a connection, so that a node that is gone is left soon
 	maxAnswer     = 16 << 20         // bytes
 	maxRefusal    = 64 << 10         // bytes that are read of an answer that is an error, to keep its connection
@@ -131,9 +133,8 @@ type feed struct {
 	lastAnswer    atomic.Int64 // nanoseconds since 1970, by the wall clock; 0 for never
 	refusedTokens atomic.Int64
 
-	mu      sync.Mutex
-	counts  FeedStats // the counts of the goroutine
-	lastErr error     // why the last poll failed
+	mu     sync.Mutex
+	counts FeedStats // the counts of the goroutine, and its LastError
 
 	// The rest belongs to the goroutine.
 	at          int         // the URL that is asked
@@ -229,7 +230,7 @@ func (f *feed) ready(ctx context.Context) error {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return fmt.Errorf("verify: the feed has no complete picture yet: %w", errors.Join(err, f.lastErr))
+	return fmt.Errorf("verify: the feed has no complete picture yet: %w", errors.Join(err, f.counts.LastError))
 }
 
 func (f *feed) isComplete() bool {
@@ -282,10 +283,9 @@ func (f *feed) stale() bool {
 	return last == 0 || time.Duration(f.now().UnixNano()-last).Abs() > f.config.StaleAfter
 }
 
-// current notes that all is known which the server could tell to a question of the given moment. The answer may have
-// lain around while this process slept, so it is not taken to be newer than the server can have made it.
-func (f *feed) current(asked time.Time) {
-	f.lastAnswer.Store(min(f.now().UnixNano(), asked.UnixNano()+int64(hold)))
+// current notes that all is known which the server could tell at a moment, in nanoseconds since 1970.
+func (f *feed) current(at int64) {
+	f.lastAnswer.Store(at)
 	f.finish()
 	f.settle()
 }
@@ -323,12 +323,15 @@ func (f *feed) listen(ctx context.Context) (news int, err error) {
 	if err != nil {
 		return 0, err
 	}
+	// The answer may have lain around while this process slept: it is not newer than the server can have made it.
+	heard := min(f.now().UnixNano(), asked.UnixNano()+int64(hold))
 	if news, err = f.take(ctx, answer.Sets); err != nil {
 		return news, err
 	}
 	f.failures = 0
+	f.noteError(nil)
 	if !answer.MoreAvailable {
-		f.current(asked)
+		f.current(heard)
 	}
 	f.immediately = answer.MoreAvailable || f.stale()
 	return news, nil
@@ -336,11 +339,8 @@ func (f *feed) listen(ctx context.Context) (news int, err error) {
 
 // failed notes a poll that brought no answer that can be used, and answers how long to wait before the next one.
 func (f *feed) failed(err error) time.Duration {
-	f.mu.Lock()
-	f.counts.Failures++
-	f.lastErr = err
-	f.mu.Unlock()
-	f.immediately = true
+	f.noteError(err)
+	f.immediately = true // the next answer is to hold what this one lacked
 	if f.failures++; f.failures >= len(f.urls) {
 		f.settle()
 	}
@@ -351,6 +351,14 @@ func (f *feed) failed(err error) time.Duration {
 		f.notBefore[f.at] = f.now().Add(status.retryAfter)
 	}
 	return max(f.turn(), f.backOff())
+}
+
+func (f *feed) noteError(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.counts.LastError = err; err != nil {
+		f.counts.Failures++
+	}
 }
 
 // backOff is nothing for the first retry, and until each URL was asked. Then it grows, with a random part.
@@ -466,6 +474,8 @@ var errUndecided = errors.New("the key of a SET cannot be fetched")
 
 // take puts SETs into the denylist and notes what to tell the server of each. It counts what was new.
 func (f *feed) take(ctx context.Context, sets map[string]string) (news int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, maxKeyWait)
+	defer cancel()
 	var c FeedStats
 	for jti, raw := range sets {
 		if f.denied.heard(jti) {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"strings"
 	"testing"
@@ -117,6 +118,12 @@ func TestOnRevokedIsToldWhenTokensAreRefused(t *testing.T) {
 	if got := <-told; got != "sess_1" {
 		t.Errorf("told of %s", got)
 	}
+	n.tell(map[string]string{"evt_again": event(t, nil, revoked("evt_again", "sess_1", nil))})
+	eventually(t, "another event about it is taken", func() bool { return n.acks("evt_again") == 1 })
+	n.revoke("sess_2")
+	if got := <-told; got != "sess_2" {
+		t.Errorf("told of %s again", got)
+	}
 }
 
 func TestWhatIsDeliveredAgainIsAcknowledgedAgain(t *testing.T) {
@@ -207,7 +214,7 @@ func TestSETsThatAreRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			jti := "evt_x"
-			n.set(func() { n.polls, n.order, n.settled = nil, nil, map[string]bool{} })
+			n.set(func() { n.polls, n.order, n.settled, n.sent = nil, nil, map[string]bool{}, map[string]int{} })
 			before := v.FeedStats()
 			n.tell(map[string]string{jti: c.set})
 			eventually(t, "it is reported", func() bool { return n.errs(jti) != "" })
@@ -284,6 +291,69 @@ func TestSETsWaitForAKeySetThatCannotBeFetched(t *testing.T) {
 	if err := v.Ready(t.Context()); err != nil || !refused(t, v, tokenOf(t, "sess_1")) {
 		t.Errorf("it does not recover: %v", err)
 	}
+}
+
+// TestNothingIsCompleteWhileASETWaits lets the key of a SET be out of reach, for more polls than a server sends it to
+// again by itself: a verifier that has not read it does not pass for one that knows everything.
+func TestNothingIsCompleteWhileASETWaits(t *testing.T) {
+	keys, c, n := newKeyServer(t), newClock(), newTransmitter(t)
+	n.hold = 5 * time.Millisecond
+	v, err := verify.New(verify.WithJWKS(keys.URL), verify.WithClock(c.now),
+		verify.WithRevocationFeed(verify.RevocationFeed{URLs: []string{n.URL}, Key: feedKey, WhenStale: verify.FailClosed}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(v.Close)
+	if _, err := v.Verify(t.Context(), tokenOf(t, "sess_1")); err != nil {
+		t.Fatal(err)
+	}
+	next := mustKey()
+	keys.set(func() { keys.down, keys.keys["ins_2"] = true, &next.PublicKey })
+	c.move(time.Second) // so that the key set is asked for the key
+	n.tell(map[string]string{"evt_1": eventBy(t, map[string]any{"kid": "ins_2"}, revoked("evt_1", "sess_1", nil), next)})
+	polls := func(more int64) {
+		t.Helper()
+		failures := v.FeedStats().Failures
+		eventually(t, "polls fail", func() bool { return v.FeedStats().Failures >= failures+more })
+	}
+	polls(5)
+	heard := v.FeedStats().LastAnswer
+	c.move(10*time.Second + 1)
+	polls(2)
+	if _, err := v.Verify(t.Context(), good(t, c.claims())); !errors.Is(err, verify.ErrStale) {
+		t.Errorf("a SET was not read for longer than StaleAfter: %v", err)
+	}
+	if s := v.FeedStats(); !s.Stale || !s.LastAnswer.Equal(heard) || !errors.Is(s.LastError, verify.ErrKeysUnavailable) {
+		t.Errorf("%+v", s)
+	}
+	keys.set(func() { keys.down = false })
+	c.move(time.Second)
+	eventually(t, "it is heeded", func() bool { return v.FeedStats().Entries == 1 && !v.FeedStats().Stale })
+	if err := v.FeedStats().LastError; err != nil || !refused(t, v, tokenOf(t, "sess_1")) {
+		t.Errorf("afterwards: %v", err)
+	}
+}
+
+// TestAKeySetThatHangsDelaysPollsOnce: many SETs whose keys are out of reach wait as long as one.
+func TestAKeySetThatHangsDelaysPollsOnce(t *testing.T) {
+	t.Parallel()
+	n := newTransmitter(t)
+	over := make(chan struct{})
+	hanging := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-over }))
+	t.Cleanup(hanging.Close)
+	t.Cleanup(func() { close(over) })
+	sets := map[string]string{}
+	for i := range 50 {
+		jti := fmt.Sprint("evt_", i)
+		sets[jti] = event(t, map[string]any{"kid": fmt.Sprint("ins_", i)}, revoked(jti, "sess_1", nil))
+	}
+	n.tell(sets)
+	v, err := verify.New(verify.WithJWKS(hanging.URL), verify.WithRevocationFeed(verify.RevocationFeed{URLs: []string{n.URL}, Key: feedKey}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(v.Close)
+	eventually(t, "the next poll", func() bool { return n.get(func() int { return len(n.polls) }) >= 2 })
 }
 
 func TestForgetting(t *testing.T) {

@@ -86,8 +86,10 @@ type keySet struct {
 	running chan struct{} // closed when the running fetch ends; nil when none runs
 }
 
+// newKeySet makes one that was not fetched yet. Its times are those of the wall clock: the monotonic one may stand still
+// while a machine sleeps, and a key that was retired meanwhile would seem to have been published a moment ago.
 func newKeySet(url, secretKey string, client *http.Client, now func() time.Time) *keySet {
-	return &keySet{url: url, secretKey: secretKey, client: client, now: now}
+	return &keySet{url: url, secretKey: secretKey, client: client, now: func() time.Time { return now().Round(0) }}
 }
 
 func (s *keySet) key(ctx context.Context, kid string, interval time.Duration) (*rsa.PublicKey, error) {
@@ -105,10 +107,12 @@ func (s *keySet) key(ctx context.Context, kid string, interval time.Duration) (*
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch key := s.keys[kid]; {
-	case s.now().Sub(s.fetched) > staleLimit:
+	case s.age(s.now()) > staleLimit:
 		return nil, fmt.Errorf("%w: %w", ErrKeysUnavailable, s.err)
 	case key != nil:
 		return key, nil
+	case s.err != nil: // it may be in the set by now
+		return nil, fmt.Errorf("%w: %w", ErrKeysUnavailable, s.err)
 	default:
 		return nil, ErrUnknownKey
 	}
@@ -120,18 +124,21 @@ func (s *keySet) askedSince(t time.Time) bool {
 	return s.running == nil && s.err == nil && !s.tried.Before(t)
 }
 
+// age is how old the keys are. Those from the future were fetched before the clock was set back, and may be that old.
+func (s *keySet) age(now time.Time) time.Duration { return now.Sub(s.fetched).Abs() }
+
 // look answers a key that is known, or what to wait for. It begins a fetch where one is due.
 func (s *keySet) look(kid string, interval time.Duration) (*rsa.PublicKey, <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
 	key := s.keys[kid]
-	due := key == nil || now.Sub(s.fetched) > fresh
+	due := key == nil || s.age(now) > fresh
 	if since := now.Sub(s.tried); due && s.running == nil && (s.tried.IsZero() || since < 0 || since >= interval) {
 		s.tried, s.running = now, make(chan struct{})
 		go s.fetch(s.running)
 	}
-	if now.Sub(s.fetched) > staleLimit {
+	if s.age(now) > staleLimit {
 		return nil, s.running
 	}
 	return key, s.running

@@ -44,6 +44,7 @@ type transmitter struct {
 	order     []string          // jtis
 	sets      map[string]string // by jti
 	settled   map[string]bool   // by stream and jti
+	sent      map[string]int    // how often, by the same
 	polls     []poll
 	held      int  // polls waiting now
 	cancelled int  // polls whose receiver went away
@@ -52,7 +53,7 @@ type transmitter struct {
 }
 
 func newTransmitter(t testing.TB) *transmitter {
-	n := &transmitter{t: t, page: 1000, hold: 5 * time.Second, changed: make(chan struct{}), sets: map[string]string{}, settled: map[string]bool{}}
+	n := &transmitter{t: t, page: 1000, hold: 5 * time.Second, changed: make(chan struct{}), sets: map[string]string{}, settled: map[string]bool{}, sent: map[string]int{}}
 	n.Server = httptest.NewServer(http.HandlerFunc(n.serve))
 	t.Cleanup(n.Close)
 	return n
@@ -108,17 +109,20 @@ func (n *transmitter) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// outstanding is what is to be sent. As a server does, it tells a poll that is held three times of what is not
+// acknowledged, and then lets it wait, also when that is all there is.
 func (n *transmitter) outstanding(p poll) (sets map[string]string, more bool, changed <-chan struct{}) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	sets = map[string]string{}
 	for _, jti := range n.order {
-		if n.settled[p.Stream+jti] {
+		if n.settled[p.Stream+jti] || (n.sent[p.Stream+jti] >= 3 && !p.ReturnImmediately) {
 			continue
 		}
 		if len(sets) == min(n.page, p.MaxEvents) {
 			return sets, true, n.changed
 		}
+		n.sent[p.Stream+jti]++
 		sets[jti] = n.sets[jti]
 	}
 	return sets, false, n.changed

@@ -39,7 +39,8 @@ var (
 	// ErrStale says nothing about the token, which is valid in all else: whether its session goes on is unknown, as the
 	// revocation feed has not been heard of lately. Only FailClosed leads to it.
 	ErrStale = errors.New("verify: the revocation feed is not heard")
-	// ErrKeysUnavailable says nothing about the token: the key set could not be fetched.
+	// ErrKeysUnavailable says nothing about the token: the key set could not be fetched, at all, for a day, or since the
+	// key came up that signed the token.
 	ErrKeysUnavailable = errors.New("verify: the key set cannot be fetched")
 )
 

@@ -425,6 +425,13 @@ func TestAnUnreachableKeySet(t *testing.T) {
 		t.Errorf("it does not recover: %v", err)
 	}
 	server.set(func() { server.down = true })
+	c.move(11 * time.Second)
+	unknown := sign(t, header(map[string]any{"kid": "ins_2"}), claims(c.claims()), jwt.SigningMethodRS256, mustKey())
+	for _, when := range []string{"while it cannot be fetched", "before it is fetched again"} {
+		if _, err := v.Verify(t.Context(), unknown); !errors.Is(err, verify.ErrKeysUnavailable) || errors.Is(err, verify.ErrUnknownKey) {
+			t.Errorf("a key that the set may have by now, %s: %v", when, err)
+		}
+	}
 	c.move(3 * time.Hour)
 	if _, err := v.Verify(t.Context(), good(t, c.claims())); err != nil {
 		t.Errorf("old keys do not serve: %v", err)

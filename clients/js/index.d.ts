@@ -11,7 +11,7 @@ export interface RevocationFeedOptions {
   whenStale: 'open' | 'closed';
   /**
    * After how many milliseconds without a complete answer the picture counts as stale. 10000 without it. Quiet nodes
-   * answer every 5 seconds, so less than 6000 would be stale in between.
+   * answer every 5 seconds, so less than 6000 would be stale in between and is refused.
    */
   staleAfterMs?: number;
   /**
@@ -23,6 +23,11 @@ export interface RevocationFeedOptions {
   jwtKey?: string;
   /** The only issuer whose events count. Without it the issuer is not checked. */
   issuer?: string;
+  /**
+   * Called once for each session that ended, when its tokens are refused already: to close what it has open, such as a
+   * WebSocket. What it throws is not caught.
+   */
+  onRevoked?: (sessionId: string) => void;
   /** The time, in milliseconds since 1970. Date.now without it. */
   now?: () => number;
 }
@@ -35,7 +40,7 @@ export interface RevocationFeedStats {
   heardAt: number | null;
   /** How many ended sessions are remembered at the moment. */
   sessions: number;
-  /** How many retired signing keys are remembered at the moment. */
+  /** How many retired signing keys are remembered: all that were heard of, as who stole one can sign tokens for years. */
   retiredKeys: number;
   /** How many events were learned, those of unknown types included. */
   events: number;
@@ -51,7 +56,7 @@ export interface RevocationFeedStats {
 
 /**
  * Keeps one request open to Sojourn and remembers the sessions that have ended, as long as tokens of theirs could be
- * accepted. It begins at once. Memory grows with the sessions that ended lately, and with nothing else.
+ * accepted. It begins at once. Memory grows with the sessions that ended lately and with the keys that were retired, and with nothing else.
  *
  * The open request keeps the process alive, the waiting between failed ones does not: call {@link RevocationFeed.close} when you are done.
  */

@@ -22,6 +22,7 @@ const pause = 250; // between polls that bring nothing although they should have
 const maxBackOff = 2_000;
 const maxRetryAfter = 30_000;
 const maxClockSkew = 60_000;
+const minStaleAfter = 6_000; // quiet nodes answer every 5 s
 const keySetInterval = 1_000; // between fetches of the key set, whatever SETs claim
 const sweepInterval = 10_000;
 
@@ -41,6 +42,7 @@ export class RevocationFeed {
   #pem;
   #issuer;
   #whenStale;
+  #onRevoked;
   #staleAfter;
   #skew;
   #now;
@@ -67,19 +69,21 @@ export class RevocationFeed {
   #lastError = null;
 
   constructor({
-    urls, key, whenStale, staleAfterMs = 10_000, clockSkewInMs = 5_000, jwtKey, issuer, now = Date.now,
+    urls, key, whenStale, staleAfterMs = 10_000, clockSkewInMs = 5_000, jwtKey, issuer, onRevoked, now = Date.now,
   }) {
     if (!Array.isArray(urls) || urls.length === 0) throw new TypeError('urls: want the URLs of one node or more');
     if (typeof key !== 'string' || !/^[!-~]+$/.test(key)) throw new TypeError('key: want the feed key or a secret key');
     if (whenStale !== 'open' && whenStale !== 'closed') throw new TypeError("whenStale: want 'open' or 'closed'");
-    if (!(staleAfterMs > 0)) throw new RangeError('staleAfterMs: want more than 0');
+    if (!(staleAfterMs >= minStaleAfter)) throw new RangeError(`staleAfterMs: want ${minStaleAfter} or more`);
     if (!(clockSkewInMs >= 0 && clockSkewInMs <= maxClockSkew)) throw new RangeError('clockSkewInMs: want 0 to 60000');
+    if (onRevoked !== undefined && typeof onRevoked !== 'function') throw new TypeError('onRevoked: want a function');
     this.#nodes = urls.map((url) => ({ url: nodeURL(url), failures: 0, notBefore: 0 }));
     this.#key = key;
     this.#pem = jwtKey && publicKey(jwtKey);
     if (jwtKey && !this.#pem) throw new TypeError(`jwtKey: want an RSA key of ${minKeyBits} bits or more`);
     this.#issuer = issuer;
     this.#whenStale = whenStale;
+    this.#onRevoked = onRevoked;
     this.#staleAfter = staleAfterMs;
     this.#skew = clockSkewInMs;
     this.#now = now;
@@ -88,10 +92,16 @@ export class RevocationFeed {
 
   async ready({ signal } = {}) {
     signal?.throwIfAborted();
-    const givenUp = new Promise((_, reject) => signal?.addEventListener('abort', () => {
-      reject(new Error('the picture is not complete yet', { cause: this.#lastError ?? signal.reason }));
-    }, { once: true }));
-    await Promise.race([this.#complete.promise, givenUp]);
+    const givenUp = deferred();
+    const giveUp = () => {
+      givenUp.reject(new Error('the picture is not complete yet', { cause: this.#lastError ?? signal.reason }));
+    };
+    signal?.addEventListener('abort', giveUp);
+    try {
+      await Promise.race([this.#complete.promise, givenUp.promise]);
+    } finally {
+      signal?.removeEventListener('abort', giveUp);
+    }
   }
 
   wrap(verifyToken) {
@@ -159,7 +169,7 @@ export class RevocationFeed {
   #failed(node, error) {
     this.#counts.failures++;
     this.#lastError = error;
-    this.#immediate = true;
+    this.#immediate = true; // the next answer is to hold what this one lacked
     const backOff = Math.min(maxBackOff, 100 * 2 ** node.failures++) * (0.5 + Math.random() / 2);
     node.notBefore = performance.now() + Math.max(backOff, error.retryAfter ?? 0);
     if (this.#nodes.every((n) => n.failures > 0)) this.#settled.resolve();
@@ -182,13 +192,13 @@ export class RevocationFeed {
     const news = await this.#take(url, answer.sets);
     this.#sweep();
     const more = answer.moreAvailable === true;
-    this.#immediate = more;
     if (!more) {
       this.#heard = heard;
       this.#lastError = null;
       this.#complete.resolve();
       this.#settled.resolve();
     }
+    this.#immediate = more || this.#stale(this.#now());
     const idle = more ? Object.keys(answer.sets).length === 0 : !immediate && news === 0;
     if (idle) await this.#sleepUntil(began + pause);
   }
@@ -233,10 +243,12 @@ export class RevocationFeed {
       const until = end === undefined ? this.#now() + hour * 1000 : end * 1000 + this.#skew;
       if (type === sessionRevoked) {
         const id = nameIn(set.sub_id?.session?.id);
+        const first = !this.#sessions.has(id);
         this.#sessions.add(id, until);
+        if (first && this.#onRevoked) queueMicrotask(() => this.#onRevoked(id)); // what it throws is its owner's
         this.#digests.add(createHash('sha256').update(id).digest('hex').slice(0, 20), until);
       } else if (type === keyRetired) {
-        this.#kids.add(nameIn(set.sub_id?.id), until);
+        this.#kids.add(nameIn(set.sub_id?.id), Infinity); // who stole the key can sign tokens that are good for years
       }
       this.#seen.add(jti, until);
     }

@@ -41,7 +41,8 @@ const (
 	longRest   = 100 * time.Millisecond // between two looks at most, however long they take
 	// streamAge is how long a stream is remembered that nobody polls.
 	streamAge = 2 * time.Minute
-	// What is not acknowledged is sent again: at once a few times, since an answer may have been lost, then slowly.
+	// What is not acknowledged is sent again to polls that are held: at once a few times, since an answer may have been
+	// lost, then slowly.
 	quickSends  = 3
 	resendAfter = 10 * time.Second
 )

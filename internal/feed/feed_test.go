@@ -208,16 +208,21 @@ func TestClocksThatDiffer(t *testing.T) {
 	})
 }
 
+// What a receiver could not take is sent again: at once when it asks how things stand, so that the answer is complete,
+// and not at every poll that is to be held.
 func TestUnacknowledgedIsSentAgain(t *testing.T) {
 	n := newNode(t, storetest.SQLite(t))
 	e := revocation(start)
 	n.write(t, e)
 	for i := range quickSends {
-		want(t, fmt.Sprintf("time %d", i+1), n.poll(t, Poll{Stream: "a", Immediately: true}), e)
+		want(t, fmt.Sprintf("held, time %d", i+1), n.poll(t, Poll{Stream: "a"}), e)
 	}
-	want(t, "at once after that", n.poll(t, Poll{Stream: "a", Immediately: true}))
+	want(t, "held after that", n.poll(t, Poll{Stream: "a"}))
+	for i := range 2 * quickSends {
+		want(t, fmt.Sprintf("immediately, time %d", i+1), n.poll(t, Poll{Stream: "a", Immediately: true}), e)
+	}
 	n.advance(resendAfter)
-	want(t, "later", n.poll(t, Poll{Stream: "a", Immediately: true}), e)
+	want(t, "held, later", n.poll(t, Poll{Stream: "a"}), e)
 	n.poll(t, Poll{Stream: "a", Immediately: true, Acks: []string{e.ID}})
 	n.advance(resendAfter)
 	want(t, "acknowledged", n.poll(t, Poll{Stream: "a", Immediately: true}))
@@ -226,6 +231,26 @@ func TestUnacknowledgedIsSentAgain(t *testing.T) {
 	refused := n.poll(t, Poll{Stream: "a", Immediately: true})
 	n.poll(t, Poll{Stream: "a", Immediately: true, Errors: map[string]Refusal{ids(refused)[0]: {Code: "invalid_key"}}})
 	want(t, "refused", n.poll(t, Poll{Stream: "a", Immediately: true}))
+}
+
+// An answer without more holds all that was not acknowledged, and what is new does not wait behind it.
+func TestAnAnswerWithoutMoreIsComplete(t *testing.T) {
+	n := newNode(t, storetest.SQLite(t))
+	events := []event.Event{revocation(start), revocation(start), revocation(start)}
+	n.write(t, events...)
+	for range quickSends + 1 {
+		n.poll(t, Poll{Stream: "a", Immediately: true})
+	}
+	fresh := revocation(start)
+	n.write(t, fresh)
+	page := n.poll(t, Poll{Stream: "a", Immediately: true, Max: 2})
+	if page.SETs[fresh.ID] == "" || len(page.SETs) != 2 || !page.More {
+		t.Errorf("a page of two: %+v, want what is new, another one and more", page)
+	}
+	want(t, "the rest", n.poll(t, Poll{Stream: "a", Immediately: true, Max: 3, Acks: []string{fresh.ID}}), events...)
+	if rest := n.poll(t, Poll{Stream: "a", Immediately: true, Max: 3}); rest.More {
+		t.Error("there is more than all")
+	}
 }
 
 // A receiver that comes from another node acknowledges here what that node has sent, and is not sent it again.

@@ -122,21 +122,13 @@ func (f *Feed) looked(asked int64) (bool, <-chan struct{}) {
 	return f.done > asked, f.changed
 }
 
-// take is what is to be sent to a stream now, and whether there is more.
+// take is what is to be sent to a stream now, and whether there is more. What is new goes first, so that nothing waits
+// behind what a receiver never acknowledges.
 func (f *Feed) take(p Poll) (entries []*entry, more bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	s, now := f.stream(p.Stream), f.now()
-	for _, sent := range s.open {
-		if !sent.due(now) {
-			continue
-		}
-		if len(entries) == p.Max {
-			return entries, true
-		}
-		sent.at, sent.times = now, sent.times+1
-		entries = append(entries, sent.entry)
-	}
+	again := s.again(now, p.Immediately)
 	for _, e := range f.after(s.sent) {
 		if len(entries) == p.Max {
 			return entries, true
@@ -149,12 +141,27 @@ func (f *Feed) take(p Poll) (entries []*entry, more bool) {
 			entries = append(entries, e)
 		}
 	}
+	for _, sent := range again {
+		if len(entries) == p.Max {
+			return entries, true
+		}
+		sent.at, sent.times = now, sent.times+1
+		entries = append(entries, sent.entry)
+	}
 	return entries, false
 }
 
-// due reports whether what was not acknowledged is to be sent again.
-func (s *sending) due(now time.Time) bool {
-	return s.entry.event.TokensUntil.After(now) && (s.times < quickSends || now.Sub(s.at) >= resendAfter)
+// again is what is to be sent once more of what was not acknowledged. A poll that wants no waiting asks how things
+// stand, so it is told all of it: an answer without it would say that the receiver knows everything. A poll that is
+// held is told what is due, or it would never be held.
+func (s *stream) again(now time.Time, all bool) (again []*sending) {
+	for _, sent := range s.open {
+		due := sent.times < quickSends || now.Sub(sent.at) >= resendAfter
+		if sent.entry.event.TokensUntil.After(now) && (all || due) {
+			again = append(again, sent)
+		}
+	}
+	return again
 }
 
 // wants reports whether a stream delivers an event.

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { getEventListeners, once } from 'node:events';
 import { describe, test } from 'node:test';
 import * as current from '@clerk/backend';
 import * as old from 'clerk-backend-old';
@@ -239,6 +239,31 @@ test('without keys nothing is acknowledged, and the picture is not complete', as
   await assert.rejects(feed.check({ sid: 'sess_1' }), revoked);
 });
 
+test('while a SET cannot be read the picture is not complete, however often it is sent', async (t) => {
+  const clock = newClock();
+  const { node, world, feed } = await begin(t, { now: clock.now, whenStale: 'closed' });
+  node.hold = 5;
+  world.revoke('sess_1');
+  await until(() => feed.stats().sessions === 1);
+  const next = newSigner();
+  const { published } = world;
+  world.published = null;
+  clock.ms += 1_001; // so that the key set is asked for the key
+  world.add(revocation('sess_2'), { signer: next });
+  await until(() => feed.stats().failures >= 5);
+  const { heardAt } = feed.stats();
+  clock.ms += 10_001;
+  const { failures } = feed.stats();
+  await until(() => feed.stats().failures >= failures + 2);
+  assert.equal(feed.stats().heardAt, heardAt);
+  await assert.rejects(feed.check({ sid: 'sess_2' }), unknown);
+
+  world.published = [...published, next.jwk];
+  clock.ms += 1_001;
+  await until(() => feed.stats().sessions === 2 && !feed.stats().stale);
+  await assert.rejects(feed.check({ sid: 'sess_2' }), revoked);
+});
+
 test('an unknown kid is looked for in the key set, every second at most', async (t) => {
   const clock = newClock();
   const { node, world, feed } = await begin(t, { now: clock.now });
@@ -269,8 +294,9 @@ test('with jwtKey the key set is not needed', async (t) => {
   assert.equal(node.keySets, 0);
 });
 
-test('a retired key takes its tokens along, and no others', async (t) => {
-  const { world, feed } = await begin(t);
+test('a retired key takes its tokens along for good, and no others', async (t) => {
+  const clock = newClock();
+  const { world, feed } = await begin(t, { now: clock.now });
   const verify = feed.wrap(verifyToken);
   const compromised = newSigner();
   world.add(retirement(compromised.kid));
@@ -278,6 +304,24 @@ test('a retired key takes its tokens along, and no others', async (t) => {
   await assert.rejects(verify(sessionToken(compromised, {}), { jwtKey: compromised.pem }), revoked);
   await assert.rejects(verify(templateToken(compromised, 'sess_1'), { jwtKey: compromised.pem }), revoked);
   await verify(sessionToken(world.signer, {}), { jwtKey: world.signer.pem });
+
+  clock.ms += 25 * 3_600_000;
+  world.revoke('sess_1'); // which has what is over swept away
+  await until(() => feed.stats().events === 2);
+  const decade = sessionToken(compromised, { exp: seconds() + 10 * 365 * 86_400 });
+  await assert.rejects(verify(decade, { jwtKey: compromised.pem }), revoked);
+});
+
+test('onRevoked is called once for each session, when its tokens are refused already', async (t) => {
+  const told = [];
+  const { world, feed } = await begin(t, {
+    onRevoked: async (id) => { told.push([id, await feed.check({ sid: id }).catch((error) => error.code)]); },
+  });
+  world.revoke('sess_1');
+  world.revoke('sess_1');
+  world.revoke('sess_2');
+  await until(() => feed.stats().events === 3 && told.length === 2);
+  assert.deepEqual(told.sort(), [['sess_1', revoked.code], ['sess_2', revoked.code]]);
 });
 
 test('what no token outlives is forgotten', async (t) => {
@@ -350,12 +394,16 @@ test('a feed that goes stale is open or closed, and remembers what it knows', as
   for (const feed of [opened, closed]) await assert.rejects(feed.check({ sid: 'sess_1' }), revoked);
 
   clock.ms += 60_000;
-  node.world.revoke('sess_3'); // the answer to what was asked long ago may be as old
-  await until(() => node.polls.filter((p) => !p.returnImmediately).length === 4);
-  for (const feed of [opened, closed]) assert.deepEqual([feed.stats().sessions, feed.stats().stale], [2, true]);
-  node.world.revoke('sess_4'); // the answer to what was asked since is not
-  await until(() => !closed.stats().stale);
+  const before = node.polls.length;
+  node.world.revoke('sess_3'); // the answer to what was asked long ago may be as old, so both ask anew
+  await until(() => !closed.stats().stale && !opened.stats().stale);
+  for (const feed of [opened, closed]) assert.equal(feed.stats().sessions, 2);
   await closed.check({ sid: 'sess_2' });
+  await until(() => node.polls.length === before + 4);
+  for (const { stream } of node.polls.slice(0, 2)) {
+    const since = node.polls.slice(before).filter((p) => p.stream === stream);
+    assert.deepEqual(since.map((p) => p.returnImmediately), [true, false]);
+  }
   clock.ms -= 60_000;
   assert.equal(closed.stats().stale, true);
 });
@@ -367,10 +415,12 @@ test('a wrong key: ready waits, with a signal it says why not', async (t) => {
   const ready = feed.ready({ signal: signal.signal });
   ready.catch(() => {});
   await until(() => feed.stats().failures === 2);
+  assert.equal(getEventListeners(signal.signal, 'abort').length, 1);
   signal.abort();
   const error = await ready.catch((e) => e);
   assert.match(error.cause.message, /answered 401/);
   assert.ok(!JSON.stringify([error.cause.message, error.cause.stack]).includes('another_key'));
+  assert.equal(getEventListeners(signal.signal, 'abort').length, 0);
   await assert.rejects(feed.ready({ signal: signal.signal }), { name: 'AbortError' });
 });
 
@@ -491,7 +541,7 @@ test('options that cannot be meant are refused', () => {
   const good = { urls: ['http://127.0.0.1:9'], key: feedKey, whenStale: 'open' };
   for (const wrong of [
     { urls: [] }, { urls: ['ftp://a.example'] }, { urls: ['clerk'] }, { key: '' }, { key: undefined }, { key: 'a\nb' },
-    { whenStale: 'ajar' }, { staleAfterMs: 0 }, { clockSkewInMs: 60_001 }, { clockSkewInMs: -1 }, { jwtKey: 'PEM' },
+    { whenStale: 'ajar' }, { staleAfterMs: 5_999 }, { onRevoked: 'log' }, { clockSkewInMs: 60_001 }, { clockSkewInMs: -1 }, { jwtKey: 'PEM' },
   ]) {
     assert.throws(() => new RevocationFeed({ ...good, ...wrong }), JSON.stringify(wrong));
   }

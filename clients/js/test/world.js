@@ -85,7 +85,7 @@ export class Node {
   polls = []; // the body of each, with its stream and whether it is still open
   script = [];
   keySets = 0; // how often the key set was asked for
-  streams = new Map(); // what each has acknowledged
+  streams = new Map(); // what each has acknowledged, and how often it was sent the rest
   hold = 5_000;
   page = 1000;
 
@@ -132,10 +132,12 @@ export class Node {
   }
 
   async sets({ stream, maxEvents, returnImmediately, ack, setErrs, ...poll }) {
-    const done = this.streams.get(stream) ?? new Set();
-    this.streams.set(stream, done);
+    const { done, sent } = this.streams.get(stream) ?? { done: new Set(), sent: new Map() };
+    this.streams.set(stream, { done, sent });
     for (const jti of [...ack, ...Object.keys(setErrs)]) done.add(jti);
-    const open = () => [...this.world.events].filter(([jti]) => !done.has(jti));
+    // A poll that is held is told three times of what is not acknowledged, one that is not is told whenever it asks.
+    const open = () => [...this.world.events]
+      .filter(([jti]) => !done.has(jti) && (returnImmediately || !(sent.get(jti) >= 3)));
     if (!returnImmediately && open().length === 0) {
       const waiting = new AbortController();
       const stop = () => waiting.abort();
@@ -147,7 +149,9 @@ export class Node {
     }
     const all = open();
     const size = Math.min(maxEvents, this.page);
-    return { sets: Object.fromEntries(all.slice(0, size)), ...(all.length > size && { moreAvailable: true }) };
+    const page = all.slice(0, size);
+    for (const [jti] of page) sent.set(jti, (sent.get(jti) ?? 0) + 1);
+    return { sets: Object.fromEntries(page), ...(all.length > size && { moreAvailable: true }) };
   }
 
   // waiting is the poll that is held open at the moment.
