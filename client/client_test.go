@@ -366,6 +366,24 @@ func TestRetries(t *testing.T) {
 	}
 }
 
+func TestWaitsStayBetweenTheirBounds(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }))
+	defer server.Close()
+	waits := 0
+	sdk, err := client.New(key, client.WithURL(server.URL), client.WithMaxRetries(100), client.WithSleep(func(_ context.Context, d time.Duration) error {
+		if waits++; d < 100*time.Millisecond || d > 30*time.Second {
+			t.Errorf("wait %d: %v", waits, d)
+		}
+		return nil
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sdk.Sessions.Get(t.Context(), "s"); err == nil || waits != 100 {
+		t.Errorf("%d waits, %v", waits, err)
+	}
+}
+
 func TestACancelledCallerIsNotRetried(t *testing.T) {
 	c, _ := fake(t, 503, "{}")
 	ctx, cancel := context.WithCancel(t.Context())

@@ -20,10 +20,11 @@ import (
 )
 
 const (
-	maxAnswer  = 10 << 20 // bytes
-	maxExcerpt = 512      // bytes of an unexpected answer
-	maxWait    = 30 * time.Second
-	firstWait  = 200 * time.Millisecond
+	maxAnswer    = 10 << 20 // bytes
+	maxExcerpt   = 512      // bytes of an unexpected answer
+	maxWait      = 30 * time.Second
+	firstWait    = 200 * time.Millisecond
+	maxDoublings = 8 // of firstWait; more would overflow
 )
 
 // call describes one request. repeatable says that doing it twice is doing it once.
@@ -212,7 +213,7 @@ func (c *connection) wait(err error, attempt int) time.Duration {
 	if errors.As(err, &told) && told.RetryAfter > 0 {
 		return min(told.RetryAfter, maxWait)
 	}
-	backoff := firstWait << attempt
+	backoff := firstWait << min(attempt, maxDoublings)
 	return min(backoff/2+time.Duration(c.jitter()*float64(backoff/2)), maxWait)
 }
 

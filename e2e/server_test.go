@@ -22,6 +22,9 @@ import (
 // when things work.
 const patience = 30 * time.Second
 
+// ahead is what a new signing key needs: it is published for 35 seconds before it signs.
+const ahead = 2 * time.Minute
+
 // server is a running `sojourn dev`, described by what it printed.
 type server struct {
 	BackendURL     string   `json:"backend_url"`
@@ -227,7 +230,7 @@ func eventually(t *testing.T, what string, holds func() bool) {
 func within(t *testing.T, patience time.Duration, what string, holds func() bool) {
 	t.Helper()
 	deadline := time.After(patience)
-	again := time.NewTicker(5 * time.Millisecond)
+	again := time.NewTicker(patience / 6000) // what may take long is asked for less often
 	defer again.Stop()
 	for !holds() {
 		select {

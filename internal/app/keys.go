@@ -15,9 +15,10 @@ import (
 	"github.com/sojourn-auth/sojourn/internal/token"
 )
 
-// publishAhead is how long a new key is published before it signs: longer than any node caches the key set, so no
-// verifier meets a key that a node does not publish yet.
-const publishAhead = 5 * time.Second
+// publishAhead is how long a new key is published before it signs: longer than any node caches the key set (a second),
+// and longer than verifiers that met an unknown key wait before they ask for the key set again. The Go SDK waits for 10
+// seconds, libraries for other languages for 30.
+const publishAhead = 35 * time.Second
 
 const signingKeyPrefix = "signing_key:" // binds a sealed key to its row
 

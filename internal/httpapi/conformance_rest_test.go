@@ -142,7 +142,9 @@ func TestKeysOverlapWhileTheyRotate(t *testing.T) {
 	}
 	w.expect(t, w.get(t, "/v1/jwks"), "keys.#=2 keys.0.kid="+old+" keys.1.kid="+fresh)
 	claims("", "kid="+old)(t, w, w.post(t, "/v1/sessions/{active}/tokens", ""))
-	w.clock.advance(10 * time.Second)
+	w.clock.advance(34 * time.Second)
+	claims("", "kid="+old)(t, w, w.post(t, "/v1/sessions/{active}/tokens", ""))
+	w.clock.advance(2 * time.Second)
 	claims("", "kid="+fresh)(t, w, w.post(t, "/v1/sessions/{active}/tokens", ""))
 	ok[any](t, w.post(t, "/v1/sessions/{active}/verify", `{"token":"{token.session}"}`))
 	if err := w.app.RetireKey(bg, old); err != nil {
