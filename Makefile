@@ -4,7 +4,7 @@ GO       ?= go
 BENCH    ?= .
 FUZZTIME ?= 20s
 # The race detector looks at every package but SQLite's, translated C that is slow under it and whose races are not Go's.
-TEST     := $(GO) test -race '-gcflags=github.com/ncruces/go-sqlite3-wasm/...=-race=false' -count=1 -timeout 15m
+TEST     := $(GO) test -race '-gcflags=github.com/ncruces/go-sqlite3-wasm/...=-race=false' -count=1 -timeout 20m
 LINT     := $(GO) tool -modfile=tools/go.mod golangci-lint
 
 # scripts/test-deps puts a newer Node.js here when the system's is too old for the client tests.

@@ -126,7 +126,7 @@ func (b browsing) run(t *testing.T, files ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Minute)
 	defer cancel()
 	command := exec.CommandContext(ctx, "node", append([]string{"run.mjs"}, files...)...)
 	command.Dir = "browser"

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/clerk/clerk-sdk-go/v2"
 	"github.com/clerk/clerk-sdk-go/v2/client"
@@ -154,6 +155,7 @@ func (c clerkGo) testUsers(t *testing.T, maria *clerk.User) {
 func (c clerkGo) testList(t *testing.T, oldest *clerk.Session) {
 	ctx := t.Context()
 	second := c.newSession(t, oldest.UserID)
+	eventually(t, "another millisecond", func() bool { return time.Now().UnixMilli() > second.CreatedAt })
 	c.newSession(t, oldest.UserID)
 	page, err := c.sessions.List(ctx, &session.ListParams{
 		ListParams: clerk.ListParams{Limit: new(int64(2)), Offset: new(int64(1))},

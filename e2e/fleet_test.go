@@ -51,7 +51,7 @@ func TestFleet(t *testing.T) {
 			f.crash(t, 1+rand.IntN(fleetNodes-1))
 		}
 		histories = append(histories, f.live(t)...)
-		if t.Failed() || time.Since(began) > 10*time.Minute {
+		if t.Failed() || time.Since(began) > 15*time.Minute {
 			t.Fatalf("after %d operations", f.checked.Load())
 		}
 	}

@@ -102,9 +102,10 @@ func TestHealth(t *testing.T) {
 	s := start(t)
 	for _, listener := range []string{s.BackendURL, s.FrontendURL} {
 		for _, path := range []string{"/healthz", "/readyz"} {
-			if status, body := get(t, listener+path); status != http.StatusOK {
-				t.Errorf("%s%s: %d %s", listener, path, status, body)
-			}
+			eventually(t, listener+path+" says that all is well", func() bool { // readyz gives the database two seconds
+				status, _ := get(t, listener+path)
+				return status == http.StatusOK
+			})
 		}
 	}
 }

@@ -21,7 +21,7 @@ func TestRotation(t *testing.T) {
 	old := kid(t, before)
 
 	fresh := strings.TrimSpace(s.tool(t, "keys", "rotate"))
-	within(t, ahead, "the new key is published and signs", func() bool {
+	eventually(t, "the new key is published and signs", func() bool {
 		token := mint()
 		verified(t, s, token)
 		verified(t, s, before)

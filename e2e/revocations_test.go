@@ -161,7 +161,7 @@ func TestRetiredKeyReachesVerifiers(t *testing.T) {
 	first := kid(t, old)
 	s.tool(t, "keys", "rotate")
 	var fresh string
-	within(t, ahead, "the new key signs", func() bool {
+	eventually(t, "the new key signs", func() bool {
 		fresh = api.object(t, "POST", "/sessions/"+session+"/tokens", "")["jwt"].(string)
 		return kid(t, fresh) != first
 	})

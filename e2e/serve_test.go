@@ -9,9 +9,7 @@ func TestServe(t *testing.T) {
 	p.run(t, "migrate")
 	n := p.serve(t)
 	n.awaitReady(t)
-	if status, body := get(t, n.backend+"/readyz"); status != 200 {
-		t.Errorf("readyz: %d %s", status, body)
-	}
+	eventually(t, "it says so", func() bool { status, _ := get(t, n.backend+"/readyz"); return status == 200 })
 	api := n.api()
 	if env := api.object(t, "GET", "/instance", "")["environment_type"]; env != "production" {
 		t.Errorf("environment %v", env)

@@ -274,7 +274,7 @@ func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	look := time.NewTicker(time.Millisecond)
 	defer look.Stop()
-	giveUp := time.After(20 * time.Second)
+	giveUp := time.After(time.Minute)
 	for !holds() {
 		select {
 		case <-look.C:

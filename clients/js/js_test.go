@@ -18,7 +18,7 @@ func TestJavaScript(t *testing.T) {
 	if err != nil {
 		t.Fatal("Node.js is not installed: run scripts/test-deps")
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, node, "--test").CombinedOutput()
 	if err != nil {

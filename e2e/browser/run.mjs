@@ -18,7 +18,7 @@ let browser = await launch();
 async function run(name, scenario) {
   let error;
   try {
-    await within(90, scenario({ open: (options) => Visitor.open(browser, options) }), 'the scenario');
+    await within(180, scenario({ open: (options) => Visitor.open(browser, options) }), 'the scenario');
   } catch (e) {
     error = [e.stack ?? String(e), ...Visitor.all.map((v) => v.tell())].join('\n');
     for (const [i, page] of Visitor.all.flatMap((v) => v.context.pages()).entries()) {

@@ -25,7 +25,7 @@ import (
 )
 
 // patience bounds how long a command may take; it is never used up when things work.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 var binDir string
 

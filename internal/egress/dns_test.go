@@ -75,7 +75,13 @@ func (s *nameServer) answer(m dnsmessage.Message) *dnsmessage.Message {
 }
 
 func (s *nameServer) next(q dnsmessage.Question) []string {
-	answers, ok := s.known[strings.ToLower(strings.TrimSuffix(q.Name.String(), "."))]
+	name := strings.ToLower(strings.TrimSuffix(q.Name.String(), "."))
+	answers, ok := s.known[name]
+	for known := range s.known {
+		if strings.HasPrefix(name, known+".") { // with a domain in which the machine searches
+			return nil
+		}
+	}
 	if !ok {
 		return []string{"127.0.0.1", "::1"}
 	}

@@ -339,8 +339,6 @@ func TestRetryAfter(t *testing.T) {
 // Errors are shown to people and kept, so they repeat neither the URL, which may hold a token, nor what a stranger wrote.
 func TestErrorsRepeatNothing(t *testing.T) {
 	const canary = "c4n4ry"
-	closed := serve(t, answerOK)
-	closed.Close()
 	untrusted, _ := serveTLS(t, nil, answerOK)
 	for name, c := range map[string]struct {
 		url  string
@@ -351,7 +349,7 @@ func TestErrorsRepeatNothing(t *testing.T) {
 		"forbidden":             {"https://10.0.0.1", egress.ErrForbidden},
 		"forbidden by name":     {"https://private.test", egress.ErrForbidden},
 		"unknown name":          {"https://nowhere.test", egress.ErrUnresolved},
-		"nobody listens":        {closed.URL, egress.ErrUnreachable},
+		"nobody listens":        {"http://127.0.0.1:1", egress.ErrUnreachable},
 		"not trusted":           {untrusted.URL, egress.ErrTLS},
 		"no HTTP":               {raw(t, canary+"\r\n\r\n"), egress.ErrBroken},
 		"no status":             {raw(t, "HTTP/1.1 "+canary+" OK\r\n\r\n"), egress.ErrBroken},

@@ -289,7 +289,9 @@ func TestForgetting(t *testing.T) {
 	n.advance(short.TokensUntil.Sub(start))
 	want(t, "when the tokens of one are over", n.poll(t, Poll{Stream: "b", Immediately: true}), long)
 	n.advance(everything)
-	n.poll(t, Poll{Stream: "b", Immediately: true, Acks: []string{long.ID}})
+	for range 2 { // a look that began just before the clock went on may be what the first one is answered with
+		n.poll(t, Poll{Stream: "b", Immediately: true, Acks: []string{long.ID}})
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if len(n.order) != 1 || len(n.known) != 1 {

@@ -96,8 +96,8 @@ func TestRevocationsAcrossClocks(t *testing.T) {
 		}
 		return id, tokens
 	}
-	var ended []string
-	var lost, kept []string
+	var ended, going []string
+	var lost, kept []string // tokens of these
 	for i := range 24 {
 		id, tokens := begin(i)
 		switch i % 3 {
@@ -106,9 +106,10 @@ func TestRevocationsAcrossClocks(t *testing.T) {
 		case 1:
 			nodes[(i/3)%2].post(t, "/v1/users/"+user+"/ban", "")
 			nodes[(i/3+1)%2].post(t, "/v1/users/"+user+"/unban", "")
-			lost, kept = append(lost, kept...), nil // whatever the user had
+			ended, going = append(ended, going...), nil // whatever the user had
+			lost, kept = append(lost, kept...), nil
 		default:
-			kept = append(kept, tokens...)
+			going, kept = append(going, id), append(kept, tokens...)
 			continue
 		}
 		ended, lost = append(ended, id), append(lost, tokens...)
@@ -140,7 +141,7 @@ func await(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	look := time.NewTicker(time.Millisecond)
 	defer look.Stop()
-	for deadline := time.Now().Add(30 * time.Second); !holds(); <-look.C {
+	for deadline := time.Now().Add(2 * time.Minute); !holds(); <-look.C {
 		if time.Now().After(deadline) {
 			t.Fatalf("still not: %s", what)
 		}

@@ -471,8 +471,8 @@ func TestASlowEndpointHoldsUpNobody(t *testing.T) {
 	run(t, d)
 	eventually(t, "all places are taken", func() bool { return len(slow.all()) == 5+d.Limits.Shared })
 	w.addEndpoint(t, "ep_fast", fast.URL, store.WebhookEndpoint)
-	w.happen(t, 20, "ep_fast")
-	eventually(t, "delivered to the fast one", func() bool { return w.count(t, "ep_fast", store.Delivered) == 20 })
+	w.happen(t, 5, "ep_fast")
+	eventually(t, "delivered to the fast one", func() bool { return w.count(t, "ep_fast", store.Delivered) == 5 })
 	if n := len(slow.all()); n != 5+d.Limits.Shared {
 		t.Errorf("%d attempts at a time, want %d", n, 5+d.Limits.Shared)
 	}

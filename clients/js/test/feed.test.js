@@ -399,9 +399,9 @@ test('a feed that goes stale is open or closed, and remembers what it knows', as
   await until(() => !closed.stats().stale && !opened.stats().stale);
   for (const feed of [opened, closed]) assert.equal(feed.stats().sessions, 2);
   await closed.check({ sid: 'sess_2' });
-  await until(() => node.polls.length === before + 4);
+  await until(() => node.polls.length >= before + 4);
   for (const { stream } of node.polls.slice(0, 2)) {
-    const since = node.polls.slice(before).filter((p) => p.stream === stream);
+    const since = node.polls.slice(before).filter((p) => p.stream === stream).slice(0, 2);
     assert.deepEqual(since.map((p) => p.returnImmediately), [true, false]);
   }
   clock.ms -= 60_000;

@@ -162,7 +162,7 @@ export class Node {
 
 // until waits for a condition.
 export async function until(condition, what = String(condition)) {
-  for (const end = performance.now() + 20_000; !condition(); await sleep(2)) {
+  for (const end = performance.now() + 60_000; !condition(); await sleep(2)) {
     if (performance.now() > end) throw new Error(`never came true: ${what}`);
   }
 }

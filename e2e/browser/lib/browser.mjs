@@ -81,7 +81,7 @@ export class Visitor {
   /** Opens a page of the app, and waits until the client is loaded. */
   async page(path = '/', prepare) {
     const page = await this.context.newPage();
-    page.setDefaultTimeout(20_000);
+    page.setDefaultTimeout(60_000);
     await prepare?.(page);
     await page.goto(world.pages + path);
     await loaded(page);

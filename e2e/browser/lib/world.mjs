@@ -50,7 +50,7 @@ export async function userOf(email) {
 }
 
 // eventually waits until a condition holds.
-export async function eventually(what, holds, patience = 20_000) {
+export async function eventually(what, holds, patience = 60_000) {
   const deadline = Date.now() + patience;
   for (;;) {
     const value = await holds();

@@ -10,7 +10,7 @@ const to = (path, asked) => `${host}${path}${asked ? `${path.includes('?') ? '&'
 // visit opens a hosted page. What its policy forbids is a problem of the visitor.
 async function visit(v, url) {
   const page = await v.context.newPage();
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(60_000);
   page.on('console', (m) => {
     if (/content security policy/i.test(m.text())) v.problems.push(`${page.url()}: ${m.text()}`);
   });

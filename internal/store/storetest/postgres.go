@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // postgresTemplate is a database of which others are copies. Making and dropping databases is most of what many short
@@ -232,10 +233,17 @@ func dropPostgres(databaseURL string) error {
 	return admin(server, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)")
 }
 
-// admin runs a statement on the server's own database.
+// admin runs a statement on the server's own database, again when it finds a database in use: the server waits for five
+// seconds at most until those who were told to leave it have left.
 func admin(server, statement string) error {
-	return withConnection(server, func(ctx context.Context, conn *pgx.Conn) error {
-		_, err := conn.Exec(ctx, statement)
+	const objectInUse = "55006"
+	return withConnection(server, func(ctx context.Context, conn *pgx.Conn) (err error) {
+		for range 5 {
+			_, err = conn.Exec(ctx, statement)
+			if failure, ok := errors.AsType[*pgconn.PgError](err); !ok || failure.Code != objectInUse {
+				break
+			}
+		}
 		return err
 	})
 }
