@@ -198,8 +198,8 @@ func (a *App) Sweep(ctx context.Context) error {
 		name string
 		run  func(store.Conn) (int64, error)
 	}{
-		{"expire", func(tx store.Conn) (int64, error) { return a.expire(ctx, tx, now) }},
-		{"abandon", func(tx store.Conn) (int64, error) { return a.abandon(ctx, tx, now) }},
+		{"expire", func(tx store.Conn) (int64, error) { return a.expire(ctx, tx) }},
+		{"abandon", func(tx store.Conn) (int64, error) { return a.abandon(ctx, tx) }},
 		{"purge sessions", func(tx store.Conn) (int64, error) { return tx.PurgeSessions(ctx, old, now, sweepBatch) }},
 		{"purge clients", func(tx store.Conn) (int64, error) { return tx.PurgeClients(ctx, old, sweepBatch) }},
 		{"purge rate limits", func(tx store.Conn) (int64, error) { return tx.PurgeLimits(ctx, now.Add(-time.Hour), sweepBatch) }},
@@ -209,8 +209,11 @@ func (a *App) Sweep(ctx context.Context) error {
 		{"purge refresh tokens", func(tx store.Conn) (int64, error) { return tx.PurgeRefreshTokens(ctx, now, sweepBatch) }},
 		{"purge dev browsers", func(tx store.Conn) (int64, error) { return tx.PurgeDevBrowsers(ctx, old, sweepBatch) }},
 		{"purge mails", func(tx store.Conn) (int64, error) { return tx.PurgeMails(ctx, now.Add(-mailRetention), sweepBatch) }},
+		{"purge deliveries of deleted endpoints", func(tx store.Conn) (int64, error) { return tx.PurgeDeliveriesOfDeleted(ctx, sweepBatch) }},
+		{"purge deleted endpoints", func(tx store.Conn) (int64, error) { return tx.PurgeDeletedEndpoints(ctx) }},
 		{"purge delivery attempts", func(tx store.Conn) (int64, error) { return tx.PurgeDeliveryAttempts(ctx, oldWebhooks, sweepBatch) }},
 		{"purge deliveries", func(tx store.Conn) (int64, error) { return tx.PurgeDeliveries(ctx, oldWebhooks, sweepBatch) }},
+		{"forget webhooks of deleted users", func(tx store.Conn) (int64, error) { return tx.ForgetBodiesOfDeleted(ctx, oldWebhooks, sweepBatch) }},
 		{"forget webhooks", func(tx store.Conn) (int64, error) { return tx.ForgetBodies(ctx, oldWebhooks, sweepBatch) }},
 		{"purge events", func(tx store.Conn) (int64, error) {
 			return tx.PurgeEvents(ctx, now.Add(-a.Settings.EventRetention), now, sweepBatch)
@@ -226,8 +229,9 @@ func (a *App) Sweep(ctx context.Context) error {
 
 const sweepBatch = 500
 
-// expire writes down expiries, each with its event.
-func (a *App) expire(ctx context.Context, tx store.Conn, now time.Time) (int64, error) {
+// expire writes down expiries, each with its event, which happens now: batches before it may have taken long.
+func (a *App) expire(ctx context.Context, tx store.Conn) (int64, error) {
+	now := a.now()
 	expired, err := tx.PersistExpired(ctx, now, sweepBatch)
 	if err != nil {
 		return 0, err
@@ -236,7 +240,8 @@ func (a *App) expire(ctx context.Context, tx store.Conn, now time.Time) (int64, 
 }
 
 // abandon writes down that sessions were given up, each with its event.
-func (a *App) abandon(ctx context.Context, tx store.Conn, now time.Time) (int64, error) {
+func (a *App) abandon(ctx context.Context, tx store.Conn) (int64, error) {
+	now := a.now()
 	given, err := tx.PersistAbandoned(ctx, now, sweepBatch)
 	if err != nil {
 		return 0, err

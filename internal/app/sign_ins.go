@@ -339,7 +339,7 @@ func (a *App) codeWasRight(ctx context.Context, tx store.Conn, v *Visitor, b *br
 	if lockedAt(u, now) {
 		return a.whenLocked(u, now, wrongCode()), nil
 	}
-	if err := proveEmail(ctx, tx, u.ID, s.EmailID, kept, now); err != nil {
+	if err := a.proveEmail(ctx, tx, &u, s.EmailID, kept, now); err != nil {
 		return nil, err
 	}
 	if *s, err = s.Proved(strategy, u.ID); err != nil || s.Status != signin.Complete {
@@ -360,14 +360,17 @@ func (a *App) complete(ctx context.Context, tx store.Conn, v *Visitor, b *browse
 
 // proveEmail notes that an address took a code, if nobody knew that it is its user's. One that is theirs no more proves
 // nothing.
-func proveEmail(ctx context.Context, tx store.Conn, userID, id string, kept store.Code, now time.Time) error {
+func (a *App) proveEmail(ctx context.Context, tx store.Conn, u *store.User, id string, kept store.Code, now time.Time) error {
 	i, err := tx.Identifier(ctx, store.EmailAddress, id)
-	if errors.Is(err, store.ErrNotFound) || err == nil && i.UserID != userID {
+	if errors.Is(err, store.ErrNotFound) || err == nil && i.UserID != u.ID {
 		return wrongStrategy()
 	}
 	if err != nil || proved(i) {
 		return err
 	}
 	i.Reserved, i.Verification, i.UpdatedAt = false, provedByCode(kept), now
-	return tx.UpdateIdentifier(ctx, i)
+	if err := tx.UpdateIdentifier(ctx, i); err != nil {
+		return err
+	}
+	return a.updateUser(ctx, tx, u, u.ID, now, "identifiers")
 }

@@ -13,9 +13,11 @@ import (
 	"time"
 
 	"github.com/sojourn-auth/sojourn/api"
+	"github.com/sojourn-auth/sojourn/internal/event"
 	"github.com/sojourn-auth/sojourn/internal/mail"
 	"github.com/sojourn-auth/sojourn/internal/secret"
 	"github.com/sojourn-auth/sojourn/internal/session"
+	"github.com/sojourn-auth/sojourn/internal/store"
 	"github.com/sojourn-auth/sojourn/internal/store/storetest"
 )
 
@@ -143,6 +145,33 @@ func TestCodeOfARemovedAddress(t *testing.T) {
 				t.Errorf("it began %d sessions", n)
 			}
 		})
+	}
+}
+
+// TestACodeProvesAnAddressOnRecord: that an address is its user's is a change of the user, which others hear of.
+func TestACodeProvesAnAddressOnRecord(t *testing.T) {
+	d := newDoor(t, storetest.Fresh(t))
+	u := createUser(t, d.App, `{"password":"`+doorPassword+`"}`)
+	_, err := addEmail(t, d.App, `{"user_id":"`+u.ID+`","email_address":"`+doorEmail+`"}`)
+	must(t, err)
+	d.advance(time.Second)
+	began := d.Now()
+	for range 2 { // nothing is left to prove the second time
+		b := new(tab)
+		s := d.begun(t, b, doorEmail, "email_code")
+		_, err = d.attempt(t, b, s.ID, "email_code", d.mailed(t, doorEmail))
+		must(t, err)
+		d.advance(time.Second)
+	}
+	events, err := d.Store.Events(t.Context(), store.EventFilter{UserID: u.ID, Types: []string{string(event.UserUpdated)}, Since: began}, 10, 0)
+	must(t, err)
+	if len(events) != 1 || !slices.Equal(events[0].Changes, []string{"identifiers"}) || events[0].By != u.ID {
+		t.Errorf("%+v, want one change of the identifiers by the user", events)
+	}
+	after, err := d.GetUser(t.Context(), &api.UserRef{UserID: u.ID})
+	must(t, err)
+	if after.UpdatedAt < began.UnixMilli() || after.EmailAddresses[0].Verification == nil || after.EmailAddresses[0].Verification.Status != "verified" {
+		t.Errorf("updated at %d, %+v", after.UpdatedAt, after.EmailAddresses[0])
 	}
 }
 

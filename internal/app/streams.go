@@ -73,7 +73,7 @@ func (a *App) CreateStream(ctx context.Context, req *api.ChangeStream) (*api.New
 // applyStream checks what a request says of a stream and writes it to e. What is absent stays.
 func (a *App) applyStream(e *store.Endpoint, req *api.ChangeStream) error {
 	if types, ok := req.EventsRequested.Get(); ok {
-		e.EventTypes = slices.DeleteFunc(types, func(t string) bool { return !slices.Contains(event.SETTypes, t) })
+		e.EventTypes = slices.DeleteFunc(slices.Clone(types), func(t string) bool { return !slices.Contains(event.SETTypes, t) })
 		if len(e.EventTypes) == 0 && len(types) > 0 {
 			return notAllowed("events_requested", strings.Join(types, ", "), event.SETTypes...)
 		}
@@ -108,6 +108,9 @@ func (a *App) applyPush(e *store.Endpoint, delivery api.StreamDelivery) error {
 	if err := a.checkEndpointURL("delivery.endpoint_url", delivery.EndpointURL); err != nil {
 		return err
 	}
+	if e.URL != delivery.EndpointURL { // another receiver must not see what the one before was sent
+		e.Secret, e.Circuit = nil, store.Circuit{}
+	}
 	e.Kind, e.URL = store.PushEndpoint, delivery.EndpointURL
 	if delivery.AuthorizationHeader == "" {
 		return nil
@@ -115,7 +118,7 @@ func (a *App) applyPush(e *store.Endpoint, delivery api.StreamDelivery) error {
 	if err := checkText("delivery.authorization_header", delivery.AuthorizationHeader, maxAuthorization); err != nil {
 		return err
 	}
-	if strings.ContainsAny(delivery.AuthorizationHeader, "\r\n") {
+	if strings.ContainsFunc(delivery.AuthorizationHeader, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
 		return badFormat("delivery.authorization_header", "the value of a header, on one line")
 	}
 	var err error
@@ -333,9 +336,7 @@ func (a *App) PollStream(ctx context.Context, req *api.PollStream) (*api.Polled,
 			return nil, streamNotFound(req.StreamID)
 		}
 		poll.Types = e.EventTypes
-		if !e.Enabled {
-			return &api.Polled{Sets: map[string]string{}}, nil
-		}
+		poll.Paused = !e.Enabled
 	}
 	answer, err := a.Feed.Poll(ctx, poll)
 	if errors.Is(err, feed.ErrBlind) {

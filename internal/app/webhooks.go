@@ -21,6 +21,8 @@ const (
 	maxEndpointDescription = 500
 	endpointSecretPrefix   = "endpoint_secret:" // binds a sealed secret to its endpoint
 
+	maxRedelivered = 50_000 // at once: what a request has time for
+
 	oldSecretFor    = 24 * 60 * 60     // seconds
 	maxOldSecretFor = 7 * 24 * 60 * 60 // seconds
 )
@@ -193,7 +195,8 @@ func (a *App) GetWebhookSecret(ctx context.Context, req *api.WebhookEndpointRef)
 }
 
 // RotateWebhookSecret gives an endpoint another secret. The one before signs as well for a while, so that receivers can
-// follow.
+// follow. Meanwhile it refuses another rotation, which would take from them the one that they have, unless no secret but
+// the new one is to count at once.
 func (a *App) RotateWebhookSecret(ctx context.Context, req *api.RotateWebhookSecret) (*api.WebhookSecret, error) {
 	keep := req.ExpireOldSecretAfterSeconds.Or(oldSecretFor)
 	if err := within("expire_old_secret_after_seconds", keep, 0, maxOldSecretFor); err != nil {
@@ -204,6 +207,10 @@ func (a *App) RotateWebhookSecret(ctx context.Context, req *api.RotateWebhookSec
 		return nil, err
 	}
 	_, err = a.changeEndpoint(ctx, req.EndpointID, func(e *store.Endpoint, now time.Time) error {
+		if keep > 0 && e.OldSecretUntil.After(now) {
+			return fail(422, "webhook_secret_rotating", "is being rotated", "The secret before the last rotation still signs: wait until it has expired, "+
+				"or pass 0 as expire_old_secret_after_seconds to end both at once. To see the current one, get the secret.")
+		}
 		e.OldSecret, e.OldSecretUntil = e.Secret, now.Add(time.Duration(keep)*time.Second)
 		e.Secret = sealed
 		return nil
@@ -332,6 +339,13 @@ func (a *App) RedeliverWebhooks(ctx context.Context, req *api.RedeliverWebhooks)
 	filter, err := deliveryFilter(req.EndpointID, req.Status.Or(""), one, from, req.Until.Or(""))
 	if err != nil {
 		return nil, err
+	}
+	many, err := a.Store.CountRedeliverable(ctx, filter, maxRedelivered+1)
+	if err != nil {
+		return nil, err
+	}
+	if many > maxRedelivered {
+		return nil, fail(422, "too_many_deliveries", "too many deliveries", fmt.Sprintf("That are more than %d deliveries: take a shorter time, or name a status.", maxRedelivered))
 	}
 	n, err := a.redeliver(ctx, filter)
 	return &api.Redelivered{Object: "webhook_redelivery", Count: n}, err

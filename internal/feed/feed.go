@@ -8,6 +8,7 @@ package feed
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"slices"
 	"sort"
 	"sync"
@@ -193,7 +194,7 @@ func (f *Feed) signAnew() {
 	}
 }
 
-// forget drops what does not matter any more, and streams that nobody polls.
+// forget drops what does not matter any more, also what streams have not acknowledged of it, and streams that nobody polls.
 func (f *Feed) forget(now time.Time) {
 	kept := f.order[:0]
 	for _, e := range f.order {
@@ -208,7 +209,10 @@ func (f *Feed) forget(now time.Time) {
 	for id, s := range f.streams {
 		if now.Sub(s.lastUse) > streamAge {
 			delete(f.streams, id)
+			continue
 		}
+		maps.DeleteFunc(s.open, func(id string, _ *sending) bool { return f.known[id] == nil })
+		maps.DeleteFunc(s.ahead, func(id string, _ bool) bool { return f.known[id] == nil })
 	}
 }
 

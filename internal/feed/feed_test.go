@@ -265,7 +265,10 @@ func TestAcknowledgedElsewhere(t *testing.T) {
 // A node that cannot read the log does not say that there is nothing; one that can again sends what came meanwhile.
 func TestBlindNodeSaysSo(t *testing.T) {
 	n := newNode(t, storetest.SQLite(t))
-	n.poll(t, Poll{Stream: "a"})
+	known := revocation(start)
+	n.write(t, known)
+	n.poll(t, Poll{Stream: "a", Immediately: true})
+	n.poll(t, Poll{Stream: "a", Acks: []string{known.ID}})
 	n.patience = 50 * time.Millisecond
 	n.source.broken.Store(true)
 	for {
@@ -275,9 +278,56 @@ func TestBlindNodeSaysSo(t *testing.T) {
 	}
 	e := revocation(start)
 	n.write(t, e)
+	if a := n.poll(t, Poll{Stream: "b"}); a.SETs[known.ID] == "" || !a.More {
+		t.Errorf("what it knew when it was sighted: %+v, want that, and that there may be more", a)
+	}
 	n.source.broken.Store(false)
 	n.hold = time.Minute
 	want(t, "sighted again", n.poll(t, Poll{Stream: "a"}), e)
+}
+
+// A stream that acknowledges nothing costs no more than what still matters.
+func TestWhatIsNeverAcknowledgedIsForgotten(t *testing.T) {
+	n := newNode(t, storetest.SQLite(t))
+	short, long := revocation(start), revocation(start)
+	long.TokensUntil = start.Add(365 * 24 * time.Hour)
+	n.write(t, short, long)
+	want(t, "sent", n.poll(t, Poll{Stream: "a", Immediately: true}), short, long)
+	want(t, "acknowledged before it is sent", n.poll(t, Poll{Stream: "b", Immediately: true, Max: 1, Acks: []string{short.ID}}), long)
+	for range 2 {
+		n.advance(max(everything, short.TokensUntil.Sub(start)))
+		for range 2 { // as below
+			n.poll(t, Poll{Stream: "a", Immediately: true})
+		}
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if s := n.streams["a"]; len(s.open) != 1 || s.open[long.ID] == nil {
+		t.Errorf("%d are kept to be sent again, want the one that matters", len(s.open))
+	}
+	for id, s := range n.streams {
+		if len(s.ahead) != 0 {
+			t.Errorf("stream %s expects %d that are forgotten", id, len(s.ahead))
+		}
+	}
+}
+
+// A stream that is paused takes acknowledgements, tells nothing, and lets polls wait as always.
+func TestPausedStream(t *testing.T) {
+	n := newNode(t, storetest.SQLite(t))
+	e := revocation(start)
+	n.write(t, e)
+	want(t, "before", n.poll(t, Poll{Stream: "a", Immediately: true}), e)
+	began := time.Now()
+	want(t, "held", n.poll(t, Poll{Stream: "a", Paused: true, Acks: []string{e.ID}}))
+	if waited := time.Since(began); waited < n.hold {
+		t.Errorf("answered after %v", waited)
+	}
+	n.hold = time.Minute
+	fresh := revocation(start)
+	n.write(t, fresh)
+	want(t, "immediately", n.poll(t, Poll{Stream: "a", Paused: true, Immediately: true}))
+	want(t, "afterwards", n.poll(t, Poll{Stream: "a", Immediately: true}), fresh)
 }
 
 func TestForgetting(t *testing.T) {

@@ -16,6 +16,7 @@ type Poll struct {
 	Types       []string // of security event tokens that the stream delivers; none: all
 	Max         int      // how many SETs it takes; 0: it only acknowledges
 	Immediately bool     // it does not want to wait
+	Paused      bool     // the stream delivers nothing now
 	Acks        []string // the ids of what has arrived
 	Errors      map[string]Refusal
 }
@@ -36,7 +37,7 @@ var ErrBlind = errors.New("feed: the event log cannot be read")
 // none, it says only once it has looked, for which it waits a little longer. ErrBlind when it could not.
 func (f *Feed) Poll(ctx context.Context, p Poll) (Answer, error) {
 	asked := f.acknowledge(ctx, p)
-	if p.Max == 0 {
+	if p.Max == 0 || p.Paused && p.Immediately {
 		return Answer{}, nil
 	}
 	wait := f.hold
@@ -47,10 +48,13 @@ func (f *Feed) Poll(ctx context.Context, p Poll) (Answer, error) {
 	defer timer.Stop()
 	for late, blind := false, false; ; {
 		looked, changed := f.looked(asked)
-		if looked || !p.Immediately {
+		if p.Paused && late {
+			return Answer{}, nil
+		}
+		if (looked || !p.Immediately) && !p.Paused {
 			entries, more := f.take(p)
 			if len(entries) > 0 || p.Immediately || late && looked {
-				return f.answer(ctx, entries, more)
+				return f.answer(ctx, entries, more || !looked) // what is known from before may not be all
 			}
 		}
 		if blind {

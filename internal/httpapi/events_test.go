@@ -16,11 +16,12 @@ import (
 
 	"github.com/sojourn-auth/sojourn/api"
 	"github.com/sojourn-auth/sojourn/internal/event"
+	"github.com/sojourn-auth/sojourn/internal/session"
 	"github.com/sojourn-auth/sojourn/internal/store"
 )
 
-// uncounted is by how much the events that sessions and users count differ from those in the log: what fixtures wrote
-// past the operations. Whatever a test does, it must not change it.
+// uncounted is by how much the events that sessions and users count differ from those in the log, and which identifiers
+// changed later than their user: what fixtures wrote past the operations. Whatever a test does, it must not change it.
 func (w *world) uncounted(t testing.TB) map[string]int64 {
 	t.Helper()
 	differ := map[string]int64{}
@@ -35,8 +36,18 @@ func (w *world) uncounted(t testing.TB) map[string]int64 {
 	if err != nil {
 		t.Fatal(err)
 	}
+	changed := map[string]time.Time{}
 	for _, u := range users {
-		differ[u.ID] = u.Events
+		differ[u.ID], changed[u.ID] = u.Events, u.UpdatedAt
+	}
+	identifiers, err := w.app.Store.Identifiers(bg, slices.Collect(maps.Keys(changed))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range identifiers {
+		if i.UpdatedAt.After(changed[i.UserID]) {
+			differ[i.ID] = 1
+		}
 	}
 	for _, e := range w.events(t, store.EventFilter{}) {
 		if _, ok := differ[e.Subject]; ok {
@@ -215,6 +226,38 @@ func TestLongTokensAreNoted(t *testing.T) {
 	}
 }
 
+// An event of a sweep that takes long is dated when it is written: readers go on where they were a moment ago.
+func TestSweptSessionsAreDatedWhenTheyAre(t *testing.T) {
+	t.Parallel()
+	w := servePeopled(t)
+	const many = 600 // more than one batch
+	err := w.app.Store.Update(bg, func(tx store.Conn) error {
+		for i := range many {
+			s := session.New(fmt.Sprintf("sess_%d", i), w.names["ada"], fmt.Sprintf("client_%d", i), w.clock.now(), w.app.Settings.Lifetimes)
+			if err := tx.InsertSession(bg, s); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.clock.advance(w.app.Settings.Lifetimes.Max + time.Second)
+	began := w.clock.now()
+	w.app.Now = func() time.Time { w.clock.advance(time.Second); return w.clock.now() }
+	if err := w.app.Sweep(bg); err != nil {
+		t.Fatal(err)
+	}
+	moments := map[time.Time]int{}
+	for _, e := range w.events(t, store.EventFilter{Types: []string{string(event.SessionExpired)}, Since: began}) {
+		moments[e.At]++
+	}
+	if len(moments) < 2 {
+		t.Errorf("events of several batches have the same moment: %v", moments)
+	}
+}
+
 // What merely expires has its event too, once, however often somebody sweeps.
 func TestExpiryHasItsEvent(t *testing.T) {
 	t.Parallel()
@@ -372,6 +415,16 @@ func TestSecurityEventStreams(t *testing.T) {
 	if a := stream("POST", "/v1/ssf/poll/{stream}", `{}`); a.status != 404 {
 		t.Errorf("a stream that is pushed can be polled: %v", a)
 	}
+	kept := func(what, change string, want bool) { // the authorization
+		t.Helper()
+		ok[api.Stream](t, stream("PATCH", "/v1/ssf/stream", `{"stream_id":"{stream}",`+change+`}`))
+		if e, err := w.app.Store.Endpoint(bg, s.StreamID); err != nil || (e.Secret != nil) != want {
+			t.Errorf("%s: it has an authorization: %v, want %v (%v)", what, e.Secret != nil, want, err)
+		}
+	}
+	kept("another description", `"description":"x"`, true)
+	kept("the same receiver", `"delivery":{"method":"urn:ietf:rfc:8935","endpoint_url":"http://127.0.0.1:9/"}`, true)
+	kept("another receiver", `"delivery":{"method":"urn:ietf:rfc:8935","endpoint_url":"http://127.0.0.1:10/"}`, false)
 	if a := stream("DELETE", "/v1/ssf/stream?stream_id={stream}", ""); a.status != 204 {
 		t.Error(a)
 	}
@@ -389,6 +442,7 @@ func TestSecurityEventStreams(t *testing.T) {
 		`{"delivery":{"method":"urn:ietf:rfc:8935"}}`:                                                                            "422 form_param_missing delivery.endpoint_url",
 		`{"delivery":{"method":"urn:ietf:rfc:8935","endpoint_url":"ftp://127.0.0.1/"}}`:                                          "422 form_param_format_invalid delivery.endpoint_url",
 		`{"delivery":{"method":"urn:ietf:rfc:8935","endpoint_url":"http://127.0.0.1/","authorization_header":"a\r\nCookie: b"}}`: "422 form_param_format_invalid delivery.authorization_header",
+		`{"delivery":{"method":"urn:ietf:rfc:8935","endpoint_url":"http://127.0.0.1/","authorization_header":"a\u0001"}}`:        "422 form_param_format_invalid delivery.authorization_header",
 		`{"events_requested":["urn:unknown"]}`:                                                                                   "422 form_param_value_invalid events_requested",
 	} {
 		a := stream("POST", "/v1/ssf/stream", body)

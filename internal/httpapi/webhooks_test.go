@@ -16,6 +16,7 @@ import (
 	"github.com/sojourn-auth/sojourn/api"
 	"github.com/sojourn-auth/sojourn/internal/event"
 	"github.com/sojourn-auth/sojourn/internal/store"
+	"github.com/sojourn-auth/sojourn/internal/store/storetest"
 )
 
 // webhookSpec is where Clerk's description of its webhooks may lie: beside those of its Backend API.
@@ -123,6 +124,17 @@ func TestSecretsWhileTheyRotate(t *testing.T) {
 			t.Errorf("after %v: %d secrets, want %d (%v)", after, len(got), len(want), err)
 		}
 	}
+	// Another rotation would leave receivers without the secret that they have.
+	for _, body := range []string{`{}`, `{"expire_old_secret_after_seconds":1}`} {
+		if a := w.post(t, "/v1/webhook_endpoints/{endpoint}/secret/rotate", body); a.status != 422 {
+			t.Errorf("rotated again with %s: %v", body, a)
+		}
+	}
+	w.expect(t, w.get(t, "/v1/webhook_endpoints/{endpoint}/secret"), "secret="+fresh)
+	ok[any](t, w.post(t, "/v1/webhook_endpoints/{endpoint}/secret/rotate", `{"expire_old_secret_after_seconds":0}`))
+	ok[any](t, w.post(t, "/v1/webhook_endpoints/{endpoint}/secret/rotate", `{}`))
+	w.clock.advance(24 * time.Hour)
+	ok[any](t, w.post(t, "/v1/webhook_endpoints/{endpoint}/secret/rotate", `{}`))
 	e.ID = w.names["endpoint.off"] // a secret opens in its own place alone
 	if _, err := w.app.EndpointSecrets(e, w.clock.now()); err == nil {
 		t.Error("the secret of one endpoint opens for another")
@@ -147,7 +159,15 @@ func TestRedeliveringMany(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	const rows = `WITH RECURSIVE rows (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM rows WHERE n < 50000) `
+	storetest.Exec(t, w.database,
+		rows+`INSERT INTO events (id, type, at, subject, position, caused_by, body) SELECT 'evt_more_' || n, 'user.updated', 0, 'user_x', n, 'system', '{}' FROM rows`,
+		rows+`INSERT INTO deliveries (id, endpoint_id, event_id, event_type, status, attempts, created_at, updated_at)
+			SELECT 'dlv_more_' || n, '`+w.names["endpoint"]+`', 'evt_more_' || n, 'user.updated', 'delivered', 1, 0, 0 FROM rows`)
 	w.clock.advance(time.Hour)
+	if a := w.post(t, "/v1/webhook_endpoints/{endpoint}/redeliver", `{"since":"0"}`); a.status != 422 {
+		t.Errorf("more than one request has time for: %v", a)
+	}
 	begun := w.post(t, "/v1/webhook_endpoints/{endpoint}/redeliver", `{"since":"0","status":"failed"}`)
 	w.expect(t, begun, fmt.Sprintf("count=%d", many))
 	left := w.get(t, "/v1/webhook_endpoints/{endpoint}/deliveries?status=failed&paginated=true")

@@ -128,9 +128,21 @@ func (c Conn) Redeliverable(ctx context.Context, f DeliveryFilter, after Deliver
 	if after.ID != "" {
 		w.and(`(created_at, id) < (?, ?)`, ms(after.CreatedAt), after.ID)
 	}
-	w.and(`EXISTS (SELECT 1 FROM events e WHERE e.id = deliveries.event_id AND (e.body IS NOT NULL OR e.tokens_until IS NOT NULL))`)
+	w.and(hasBody)
 	sql := `SELECT ` + deliveryColumns + ` FROM deliveries` + w.String() + ` ORDER BY created_at DESC, id DESC LIMIT ` + w.arg(limit)
 	return many(ctx, c, scanDelivery, sql, w.args...)
+}
+
+// hasBody is true of a delivery of which is known what it said. PostgreSQL would make a join of EXISTS, and begin with all
+// bodies there are.
+const hasBody = `(SELECT body IS NOT NULL FROM events WHERE events.id = deliveries.event_id)`
+
+// CountRedeliverable counts the deliveries that can begin anew, up to most.
+func (c Conn) CountRedeliverable(ctx context.Context, f DeliveryFilter, most int64) (int64, error) {
+	w := f.where()
+	w.and(hasBody)
+	sql := `SELECT COUNT(*) FROM (SELECT 1 FROM deliveries` + w.String() + ` LIMIT ` + w.arg(most) + `) AS some`
+	return one(ctx, c, scalar[int64], sql, w.args...)
 }
 
 // Redeliver begins the schedule of deliveries anew, whatever became of them.
@@ -205,14 +217,15 @@ func scanDeliveryAttempt(r row) (DeliveryAttempt, error) {
 }
 
 // PurgeDeliveries deletes up to limit deliveries that came to their end before a moment, or have waited since then for an
-// endpoint that is disabled.
+// endpoint to which nothing is sent.
 func (c Conn) PurgeDeliveries(ctx context.Context, before time.Time, limit int64) (int64, error) {
 	return c.exec(ctx, `DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries d
 		WHERE updated_at < $1 AND NOT (`+onItsWay+`) ORDER BY updated_at LIMIT $2)`, ms(before), limit)
 }
 
-// onItsWay is true of a delivery d that will be tried. What waits for an endpoint that is disabled may wait for ever.
-const onItsWay = `d.next_at IS NOT NULL AND EXISTS (SELECT 1 FROM endpoints WHERE endpoints.id = d.endpoint_id AND enabled)`
+// onItsWay is true of a delivery d that will be tried. What waits for an endpoint that is disabled, or polls by now, may
+// wait for ever.
+const onItsWay = `d.next_at IS NOT NULL AND EXISTS (SELECT 1 FROM endpoints WHERE endpoints.id = d.endpoint_id AND enabled AND kind <> '` + string(PollEndpoint) + `')`
 
 // PurgeDeliveryAttempts deletes up to limit attempts that were made before a moment from the log of deliveries.
 func (c Conn) PurgeDeliveryAttempts(ctx context.Context, before time.Time, limit int64) (int64, error) {

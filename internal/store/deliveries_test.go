@@ -275,12 +275,106 @@ func TestRedeliver(t *testing.T) {
 		update(t, db, func(tx store.Conn) error {
 			return errors.Join(tx.DeleteEndpoint(t.Context(), "ep_1"), tx.ForgetUserBodies(t.Context(), "user_1"))
 		})
+		clearDeleted(t, db)
 		newEndpoint(t, db)
+		revoked := event.Event{ID: "evt_revoked", Type: event.SessionRevoked, At: start, Subject: "sess_1", Position: 1, By: "system", TokensUntil: later}
 		update(t, db, func(tx store.Conn) error {
-			return tx.InsertDeliveries(t.Context(), []store.Delivery{{ID: "dlv_9", EndpointID: "ep_1", EventID: "evt_1", Status: store.Failed, CreatedAt: start, UpdatedAt: start}})
+			return errors.Join(tx.InsertEvents(t.Context(), []event.Event{revoked}), tx.InsertDeliveries(t.Context(), []store.Delivery{
+				{ID: "dlv_8", EndpointID: "ep_1", EventID: "evt_revoked", Status: store.Delivered, CreatedAt: start, UpdatedAt: start},
+				{ID: "dlv_9", EndpointID: "ep_1", EventID: "evt_1", Status: store.Failed, CreatedAt: start, UpdatedAt: start},
+			}))
 		})
 		if got := redeliver(store.DeliveryFilter{}); got != 0 {
 			t.Errorf("%d begin anew whose body is forgotten", got)
+		}
+	})
+}
+
+// clearDeleted does what the sweeper does, and answers how many deliveries went.
+func clearDeleted(t *testing.T, db *store.DB) (cleared int64) {
+	t.Helper()
+	for n := int64(2); n > 0; cleared += n {
+		update(t, db, func(tx store.Conn) (err error) { n, err = tx.PurgeDeliveriesOfDeleted(t.Context(), 2); return err })
+		update(t, db, func(tx store.Conn) error { _, err := tx.PurgeDeletedEndpoints(t.Context()); return err })
+	}
+	return cleared
+}
+
+// TestADeletedEndpointIsGoneAtOnce, and what was on its way to it a few at a time.
+func TestADeletedEndpointIsGoneAtOnce(t *testing.T) {
+	onEveryEngine(t, func(t *testing.T, db *store.DB) {
+		newEndpoint(t, db)
+		other := store.Endpoint{ID: "ep_2", Kind: store.WebhookEndpoint, URL: "https://example.com/", Enabled: true, CreatedAt: start, UpdatedAt: start}
+		happen(t, db, 5, start)
+		update(t, db, func(tx store.Conn) error {
+			return errors.Join(tx.InsertEndpoint(t.Context(), other),
+				tx.InsertDeliveries(t.Context(), []store.Delivery{{ID: "dlv_other", EndpointID: "ep_2", EventID: "evt_1", Status: store.Failed, CreatedAt: start, UpdatedAt: start}}),
+				tx.DeleteEndpoint(t.Context(), "ep_1"))
+		})
+		all, err := db.Endpoints(t.Context())
+		if err != nil || len(all) != 1 {
+			t.Errorf("%d endpoints, %v", len(all), err)
+		}
+		due, err := db.DueEndpoints(t.Context(), start)
+		if err != nil || len(due) != 0 {
+			t.Errorf("%d are due, %v", len(due), err)
+		}
+		if _, err := db.Endpoint(t.Context(), "ep_1"); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("it is found: %v", err)
+		}
+		err = db.Update(t.Context(), func(tx store.Conn) error { _, err := tx.EndpointForUpdate(t.Context(), "ep_1"); return err })
+		if !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("it can be changed: %v", err)
+		}
+		if err := db.Update(t.Context(), func(tx store.Conn) error { return tx.DeleteEndpoint(t.Context(), "ep_1") }); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("it is deleted again: %v", err)
+		}
+		if n := clearDeleted(t, db); n != 5 {
+			t.Errorf("%d deliveries were cleared, want 5", n)
+		}
+		newEndpoint(t, db) // its row has gone too
+		left, err := db.Deliveries(t.Context(), store.DeliveryFilter{EndpointID: "ep_2"}, 10, 0)
+		if err != nil || len(left) != 1 {
+			t.Errorf("%d to another endpoint are left, %v", len(left), err)
+		}
+	})
+}
+
+// TestBodiesOfDeletedUsersGo when they have arrived. That the user was deleted can be said again.
+func TestBodiesOfDeletedUsersGo(t *testing.T) {
+	onEveryEngine(t, func(t *testing.T, db *store.DB) {
+		newEndpoint(t, db)
+		happen(t, db, 3, start)
+		deletion := event.Event{ID: "evt_deletion", Type: event.UserDeleted, At: start, Subject: "user_1", UserID: "user_1", Position: 4, By: "system", Body: json.RawMessage(`{}`)}
+		stranger := event.Event{ID: "evt_stranger", Type: event.UserUpdated, At: start, Subject: "user_2", UserID: "user_2", Position: 1, By: "system", Body: json.RawMessage(`{}`)}
+		later := start.Add(time.Hour)
+		forget := func(after time.Time) (n int64) {
+			t.Helper()
+			update(t, db, func(tx store.Conn) (err error) { n, err = tx.ForgetBodiesOfDeleted(t.Context(), after, 10); return err })
+			return n
+		}
+		update(t, db, func(tx store.Conn) error {
+			claimed, err := tx.ClaimDeliveries(t.Context(), "ep_1", start, later, 2)
+			for _, d := range claimed {
+				d.Status, d.NextAt = store.Delivered, time.Time{}
+				err = errors.Join(err, tx.FinishAttempt(t.Context(), d, later))
+			}
+			return errors.Join(err, tx.InsertEvents(t.Context(), []event.Event{stranger}))
+		})
+		if n := forget(start); n != 0 {
+			t.Errorf("%d bodies of a user who is there are forgotten", n)
+		}
+		update(t, db, func(tx store.Conn) error { return tx.InsertEvents(t.Context(), []event.Event{deletion}) })
+		if n := forget(start.Add(time.Millisecond)); n != 0 {
+			t.Errorf("%d bodies are forgotten for a deletion that is too long ago", n)
+		}
+		if n, again := forget(start), forget(start); n != 2 || again != 0 {
+			t.Errorf("%d and then %d bodies are forgotten, want the two that have arrived", n, again)
+		}
+		for _, id := range []string{"evt_deletion", "evt_stranger"} {
+			if e, err := db.Event(t.Context(), id); err != nil || e.Body == nil {
+				t.Errorf("%s has lost its body (%v)", id, err)
+			}
 		}
 	})
 }
@@ -321,6 +415,10 @@ func TestSweepingSparesWhatIsOnItsWay(t *testing.T) {
 		sweep(1, 1, 1)
 		sweep(0, 0, 0)
 		e.Enabled = false // nobody may ever enable it again
+		update(t, db, func(tx store.Conn) error { return tx.UpdateEndpoint(t.Context(), e) })
+		sweep(2, 2, 2)
+		happen(t, db, 2, start)
+		e.Enabled, e.Kind = true, store.PollEndpoint // nothing is sent to it any more
 		update(t, db, func(tx store.Conn) error { return tx.UpdateEndpoint(t.Context(), e) })
 		sweep(2, 2, 2)
 	})

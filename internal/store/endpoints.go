@@ -16,6 +16,8 @@ const (
 	WebhookEndpoint EndpointKind = "webhook" // Standard Webhooks
 	PushEndpoint    EndpointKind = "push"    // security event tokens, RFC 8935
 	PollEndpoint    EndpointKind = "poll"    // security event tokens, RFC 8936; it asks for itself
+	// deletedEndpoint is one that is gone for everybody but the sweeper, who has yet to clear up after it.
+	deletedEndpoint EndpointKind = "deleted"
 )
 
 // Endpoint is somebody who is told of events.
@@ -104,12 +106,12 @@ func (c Conn) InsertEndpoint(ctx context.Context, e Endpoint) error {
 
 // Endpoint finds an endpoint, or ErrNotFound.
 func (c Conn) Endpoint(ctx context.Context, id string) (Endpoint, error) {
-	return one(ctx, c, scanEndpoint, `SELECT `+endpointColumns+` FROM endpoints WHERE id = $1`, id)
+	return one(ctx, c, scanEndpoint, `SELECT `+endpointColumns+` FROM endpoints WHERE id = $1 AND kind <> $2`, id, string(deletedEndpoint))
 }
 
 // EndpointForUpdate reads an endpoint that nobody else can change until the transaction ends, or ErrNotFound.
 func (c Conn) EndpointForUpdate(ctx context.Context, id string) (Endpoint, error) {
-	return one(ctx, c, scanEndpoint, `UPDATE endpoints SET updated_at = updated_at WHERE id = $1 RETURNING `+endpointColumns, id)
+	return one(ctx, c, scanEndpoint, `UPDATE endpoints SET updated_at = updated_at WHERE id = $1 AND kind <> $2 RETURNING `+endpointColumns, id, string(deletedEndpoint))
 }
 
 // UpdateEndpoint writes the whole row. Read it with EndpointForUpdate in the same transaction.
@@ -124,17 +126,26 @@ func (c Conn) UpdateEndpoint(ctx context.Context, e Endpoint) error {
 
 // Endpoints lists all endpoints, newest first. There are few.
 func (c Conn) Endpoints(ctx context.Context) ([]Endpoint, error) {
-	return many(ctx, c, scanEndpoint, `SELECT `+endpointColumns+` FROM endpoints ORDER BY created_at DESC, id DESC`)
+	return many(ctx, c, scanEndpoint, `SELECT `+endpointColumns+` FROM endpoints WHERE kind <> $1 ORDER BY created_at DESC, id DESC`, string(deletedEndpoint))
 }
 
-// DeleteEndpoint deletes an endpoint with what is on its way to it, and its log; ErrNotFound when there is none.
+// DeleteEndpoint deletes an endpoint; ErrNotFound when there is none. Its row stays until PurgeDeliveriesOfDeleted has
+// deleted what was on its way to it, or has been, which may be more than one transaction should.
 func (c Conn) DeleteEndpoint(ctx context.Context, id string) error {
-	if err := c.execOne(ctx, `DELETE FROM endpoints WHERE id = $1`, id); err != nil {
-		return err
-	}
-	_, err1 := c.exec(ctx, `DELETE FROM delivery_attempts WHERE delivery_id IN (SELECT id FROM deliveries WHERE endpoint_id = $1)`, id)
-	_, err2 := c.exec(ctx, `DELETE FROM deliveries WHERE endpoint_id = $1`, id)
-	return errors.Join(err1, err2)
+	return c.execOne(ctx, `UPDATE endpoints SET kind = $2, url = '', description = '', enabled = FALSE, secret = NULL, old_secret = NULL
+		WHERE id = $1 AND kind <> $2`, id, string(deletedEndpoint))
+}
+
+// PurgeDeliveriesOfDeleted deletes up to limit deliveries to endpoints that were deleted. Their attempts go with their time.
+func (c Conn) PurgeDeliveriesOfDeleted(ctx context.Context, limit int64) (int64, error) {
+	return c.exec(ctx, `DELETE FROM deliveries WHERE id IN (SELECT d.id FROM endpoints JOIN deliveries d ON d.endpoint_id = endpoints.id
+		WHERE endpoints.kind = $1 LIMIT $2)`, string(deletedEndpoint), limit)
+}
+
+// PurgeDeletedEndpoints deletes what is left of endpoints that were deleted, when nothing else is.
+func (c Conn) PurgeDeletedEndpoints(ctx context.Context) (int64, error) {
+	return c.exec(ctx, `DELETE FROM endpoints WHERE kind = $1 AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.endpoint_id = endpoints.id)`,
+		string(deletedEndpoint))
 }
 
 // DueEndpoints are the endpoints that something can be sent to at now: enabled, with a circuit that is not open, and with

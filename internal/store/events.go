@@ -13,6 +13,9 @@ const (
 	eventColumns = `id, type, at, subject, position, session_id, user_id, reason, caused_by, changes, operation, trace,
 	address, user_agent, tokens_until, body`
 	eventColumnCount = 16
+	// revocationColumns leave the body out: a security event says nothing of it, and there may be many.
+	revocationColumns = `id, type, at, subject, position, session_id, user_id, reason, caused_by, changes, operation, trace,
+	address, user_agent, tokens_until, NULL`
 	// maxEventRows is how many events one statement writes: engines bound the parameters of a statement.
 	maxEventRows = 500
 )
@@ -137,15 +140,15 @@ func (c Conn) EventsAfter(ctx context.Context, f EventFilter, after event.Event,
 	return many(ctx, c, scanEvent, sql, w.args...)
 }
 
-// Revocations reads the events that revoke tokens which may still be accepted somewhere at now. With since, it reads
+// Revocations reads the events that revoke tokens which may still be accepted somewhere at now, without bodies. With since, it reads
 // those alone that were written after it: the caller chooses a moment so far back that no transaction which took its
 // time before is still running, for a sequence would not show what commits late. The sum in the second statement keeps
 // SQLite from going through all that still matter instead of what is new.
 func (c Conn) Revocations(ctx context.Context, since, now time.Time) ([]event.Event, error) {
 	if since.IsZero() {
-		return many(ctx, c, scanEvent, `SELECT `+eventColumns+` FROM events WHERE tokens_until > $1`, ms(now))
+		return many(ctx, c, scanEvent, `SELECT `+revocationColumns+` FROM events WHERE tokens_until > $1`, ms(now))
 	}
-	return many(ctx, c, scanEvent, `SELECT `+eventColumns+` FROM events
+	return many(ctx, c, scanEvent, `SELECT `+revocationColumns+` FROM events
 		WHERE tokens_until IS NOT NULL AND at > $1 AND tokens_until + 0 > $2`, ms(since), ms(now))
 }
 
@@ -153,6 +156,15 @@ func (c Conn) Revocations(ctx context.Context, since, now time.Time) ([]event.Ev
 func (c Conn) ForgetUserBodies(ctx context.Context, userID string) error {
 	_, err := c.exec(ctx, `UPDATE events SET body = NULL WHERE user_id = $1 AND body IS NOT NULL AND `+notOnItsWay, userID)
 	return err
+}
+
+// ForgetBodiesOfDeleted forgets up to limit webhooks that said something of users who were deleted after a moment, but for
+// what is still on its way, and that they were deleted.
+func (c Conn) ForgetBodiesOfDeleted(ctx context.Context, after time.Time, limit int64) (int64, error) {
+	return c.exec(ctx, `UPDATE events SET body = NULL WHERE id IN (SELECT events.id FROM events AS deletions
+		JOIN events ON events.user_id = deletions.subject AND events.body IS NOT NULL AND events.type <> $1
+		WHERE deletions.type = $1 AND deletions.at >= $2 AND `+notOnItsWay+` LIMIT $3)`,
+		string(event.UserDeleted), ms(after), limit)
 }
 
 // ForgetBodies forgets what up to limit webhooks said whose events were written before a moment, but for what is still on

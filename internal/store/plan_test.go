@@ -379,6 +379,7 @@ func eventPlanCases(n int) []planCase {
 		{name: "events of a time", indexes: "events_at", do: events(store.EventFilter{Since: middle, Until: middle.Add(time.Hour)}, 0)},
 		{name: "events of a session", indexes: "events_session", do: events(store.EventFilter{SessionID: sess}, 0)},
 		{name: "events of a user", indexes: "events_user", do: events(store.EventFilter{UserID: user}, 0)},
+		{name: "events of a type", indexes: "events_type", do: events(store.EventFilter{Types: []string{string(event.KeyRetired)}}, 0)},
 		{name: "events after an event", indexes: "events_at", do: func(ctx context.Context, c store.Conn) {
 			_, _ = c.EventsAfter(ctx, store.EventFilter{}, event.Event{ID: evt, At: middle}, 500)
 		}},
@@ -388,7 +389,7 @@ func eventPlanCases(n int) []planCase {
 		{name: "revocations of late", indexes: "events_revocations_at", do: func(ctx context.Context, c store.Conn) {
 			_, _ = c.Revocations(ctx, start.Add(-time.Minute), start)
 		}},
-		{name: "forgetting what webhooks said of a user", indexes: "events_user deliveries_event endpoints_pkey", all: fewEndpoints, do: func(ctx context.Context, c store.Conn) {
+		{name: "forgetting what webhooks said of a user", indexes: "events_user_bodies deliveries_event endpoints_pkey", all: fewEndpoints, do: func(ctx context.Context, c store.Conn) {
 			_ = c.ForgetUserBodies(ctx, user)
 		}},
 		{name: "endpoint by id", indexes: "endpoints_pkey", all: fewEndpoints, do: func(ctx context.Context, c store.Conn) { _, _ = c.Endpoint(ctx, "ep_1") }},
@@ -416,6 +417,15 @@ func eventPlanCases(n int) []planCase {
 		{name: "redelivering, far on", indexes: "deliveries_endpoint events_pkey", do: redeliver(store.DeliveryFilter{Since: old}, store.Delivery{ID: planID("dlv", n/2), CreatedAt: middle})},
 		{name: "redelivering a page", indexes: "deliveries_pkey", do: func(ctx context.Context, c store.Conn) {
 			_ = c.Redeliver(ctx, []store.Delivery{{ID: planID("dlv", 1)}, {ID: planID("dlv", 2)}}, start)
+		}},
+		{name: "sweep: purge deliveries of deleted endpoints", indexes: "endpoints_kind deliveries_endpoint deliveries_pkey", all: fewEndpoints, do: func(ctx context.Context, c store.Conn) {
+			_, _ = c.PurgeDeliveriesOfDeleted(ctx, planBatch)
+		}},
+		{name: "sweep: purge deleted endpoints", indexes: "endpoints_kind deliveries_endpoint", all: fewEndpoints, do: func(ctx context.Context, c store.Conn) {
+			_, _ = c.PurgeDeletedEndpoints(ctx)
+		}},
+		{name: "sweep: forget webhooks of deleted users", indexes: "events_type events_user_bodies events_pkey deliveries_event endpoints_pkey", all: fewEndpoints, do: func(ctx context.Context, c store.Conn) {
+			_, _ = c.ForgetBodiesOfDeleted(ctx, old, planBatch)
 		}},
 		{name: "sweep: forget webhooks", indexes: "events_bodies events_pkey deliveries_event endpoints_pkey", all: fewEndpoints, do: func(ctx context.Context, c store.Conn) {
 			_, _ = c.ForgetBodies(ctx, old, planBatch)

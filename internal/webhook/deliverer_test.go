@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -416,6 +417,37 @@ func TestRetryAfter(t *testing.T) {
 	if n := len(hook.all()); n != 2 {
 		t.Errorf("%d requests, want 2", n)
 	}
+}
+
+// TestWhatAnotherURLSaidDoesNotCount: an answer that comes after somebody has sent an endpoint elsewhere was not the new
+// receiver's.
+func TestWhatAnotherURLSaidDoesNotCount(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.SQLite(t))
+	asked, release := make(chan struct{}), make(chan struct{})
+	old := receive(t, func(w http.ResponseWriter, _ *http.Request) {
+		close(asked)
+		<-release
+		w.WriteHeader(http.StatusGone)
+	})
+	fresh := receive(t, status(200))
+	w.addEndpoint(t, "ep_1", old.URL, store.WebhookEndpoint)
+	w.happen(t, 1, "ep_1")
+	run(t, w.deliverer(exampleSecret))
+	<-asked
+	w.advance(time.Millisecond)
+	w.update(t, func(tx store.Conn) error {
+		e, err := tx.EndpointForUpdate(t.Context(), "ep_1")
+		e.URL, e.UpdatedAt = fresh.URL, w.clock()
+		return errors.Join(err, tx.UpdateEndpoint(t.Context(), e))
+	})
+	close(release)
+	eventually(t, "the answer is written", func() bool { return w.only(t).Attempts == 1 })
+	if e := w.endpoint(t); !e.Enabled || e.Circuit != (store.Circuit{}) {
+		t.Errorf("%+v", e)
+	}
+	w.advance(time.Minute)
+	eventually(t, "delivered to the new receiver", func() bool { return w.count(t, "ep_1", store.Delivered) == 1 })
 }
 
 // TestDisabling ends what nobody wants, and what has failed for days. What is on its way stays.

@@ -26,15 +26,17 @@ CREATE TABLE events (
 CREATE INDEX events_at ON events (at, id);
 CREATE INDEX events_session ON events (session_id, at, id);
 CREATE INDEX events_user ON events (user_id, at, id);
+CREATE INDEX events_type ON events (type, at, id);
 -- The revocation feed: what happened lately, and what still matters.
 CREATE INDEX events_revocations_at ON events (at) WHERE tokens_until IS NOT NULL;
 CREATE INDEX events_revocations ON events (tokens_until) WHERE tokens_until IS NOT NULL;
 CREATE INDEX events_bodies ON events (at) WHERE body IS NOT NULL;
+CREATE INDEX events_user_bodies ON events (user_id) WHERE body IS NOT NULL;
 
 -- Who is told: webhook endpoints, and streams of security events.
 CREATE TABLE endpoints (
 	id              TEXT PRIMARY KEY,
-	kind            TEXT NOT NULL, -- webhook, push (RFC 8935) or poll (RFC 8936)
+	kind            TEXT NOT NULL, -- webhook, push (RFC 8935) or poll (RFC 8936); deleted until the sweeper has cleared up
 	url             TEXT NOT NULL, -- empty for poll
 	description     TEXT NOT NULL,
 	event_types     TEXT NOT NULL, -- JSON array; empty: those of the contract
@@ -51,6 +53,7 @@ CREATE TABLE endpoints (
 	updated_at      BIGINT NOT NULL
 );
 CREATE INDEX endpoints_created ON endpoints (created_at DESC, id DESC);
+CREATE INDEX endpoints_kind ON endpoints (kind);
 
 CREATE TABLE deliveries (
 	id          TEXT PRIMARY KEY,
