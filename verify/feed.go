@@ -291,19 +291,20 @@ func (f *feed) current(at int64) {
 }
 
 // run asks again and again until ctx ends. Polls that bring nothing new are minGap apart at least, whatever a server
-// does that does not hold them.
+// does that does not hold them. One that was not to be held is followed by one that is at once: what happens in between
+// would have to wait.
 func (f *feed) run(ctx context.Context) {
 	defer close(f.done)
 	defer f.settle()
 	for ctx.Err() == nil {
-		gap := time.After(minGap)
+		gap, held := time.After(minGap), !f.immediately
 		news, err := f.listen(ctx)
 		f.denied.forget(f.now())
 		switch {
 		case ctx.Err() != nil:
 		case err != nil:
 			sleep(ctx, time.After(f.failed(err)))
-		case news == 0:
+		case news == 0 && (held || f.immediately):
 			sleep(ctx, gap)
 		}
 	}
