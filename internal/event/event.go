@@ -5,6 +5,7 @@ package event
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sojourn-auth/sojourn/internal/session"
@@ -53,6 +54,9 @@ var Types = append(slices.Clone(WebhookTypes), StreamVerification, WebhookTest)
 
 // Known reports whether t is one of Types.
 func (t Type) Known() bool { return slices.Contains(Types, t) }
+
+// OfSession reports whether events of a type happen to sessions, as most do.
+func (t Type) OfSession() bool { return strings.HasPrefix(string(t), "session.") }
 
 // Of is what a verb makes happen to a session.
 func Of(verb session.Verb) Type {

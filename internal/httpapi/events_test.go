@@ -53,6 +53,9 @@ func (w *world) uncounted(t testing.TB) map[string]int64 {
 		if _, ok := differ[e.Subject]; ok {
 			differ[e.Subject]--
 		}
+		if e.Type.OfSession() != (e.SessionID != "") {
+			t.Errorf("%s names the session %q", e.Type, e.SessionID)
+		}
 	}
 	maps.DeleteFunc(differ, func(_ string, n int64) bool { return n == 0 })
 	return differ

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
@@ -100,6 +101,9 @@ func (f EventFilter) where() *where {
 	w := &where{}
 	if len(f.Types) > 0 {
 		w.in(`type`, f.Types)
+		if !slices.ContainsFunc(f.Types, func(t string) bool { return event.Type(t).OfSession() }) {
+			w.and(`session_id IS NULL`) // they are rare among those of sessions
+		}
 	}
 	if f.SessionID != "" {
 		w.and(`session_id = ?`, f.SessionID)
@@ -162,9 +166,8 @@ func (c Conn) ForgetUserBodies(ctx context.Context, userID string) error {
 // what is still on its way, and that they were deleted.
 func (c Conn) ForgetBodiesOfDeleted(ctx context.Context, after time.Time, limit int64) (int64, error) {
 	return c.exec(ctx, `UPDATE events SET body = NULL WHERE id IN (SELECT events.id FROM events AS deletions
-		JOIN events ON events.user_id = deletions.subject AND events.body IS NOT NULL AND events.type <> $1
-		WHERE deletions.type = $1 AND deletions.at >= $2 AND `+notOnItsWay+` LIMIT $3)`,
-		string(event.UserDeleted), ms(after), limit)
+		JOIN events ON events.user_id = deletions.subject AND events.body IS NOT NULL AND events.type <> deletions.type
+		WHERE deletions.type = '`+string(event.UserDeleted)+`' AND deletions.at >= $1 AND `+notOnItsWay+` LIMIT $2)`, ms(after), limit)
 }
 
 // ForgetBodies forgets what up to limit webhooks said whose events were written before a moment, but for what is still on

@@ -379,7 +379,7 @@ func eventPlanCases(n int) []planCase {
 		{name: "events of a time", indexes: "events_at", do: events(store.EventFilter{Since: middle, Until: middle.Add(time.Hour)}, 0)},
 		{name: "events of a session", indexes: "events_session", do: events(store.EventFilter{SessionID: sess}, 0)},
 		{name: "events of a user", indexes: "events_user", do: events(store.EventFilter{UserID: user}, 0)},
-		{name: "events of a type", indexes: "events_type", do: events(store.EventFilter{Types: []string{string(event.KeyRetired)}}, 0)},
+		{name: "events of a type", indexes: "events_session", do: events(store.EventFilter{Types: []string{string(event.KeyRetired)}}, 0)},
 		{name: "events after an event", indexes: "events_at", do: func(ctx context.Context, c store.Conn) {
 			_, _ = c.EventsAfter(ctx, store.EventFilter{}, event.Event{ID: evt, At: middle}, 500)
 		}},
@@ -424,7 +424,7 @@ func eventPlanCases(n int) []planCase {
 		{name: "sweep: purge deleted endpoints", indexes: "endpoints_kind deliveries_endpoint", all: fewEndpoints, do: func(ctx context.Context, c store.Conn) {
 			_, _ = c.PurgeDeletedEndpoints(ctx)
 		}},
-		{name: "sweep: forget webhooks of deleted users", indexes: "events_type events_user_bodies events_pkey deliveries_event endpoints_pkey", all: fewEndpoints, do: func(ctx context.Context, c store.Conn) {
+		{name: "sweep: forget webhooks of deleted users", indexes: "events_deletions events_user_bodies events_pkey deliveries_event endpoints_pkey", all: fewEndpoints, do: func(ctx context.Context, c store.Conn) {
 			_, _ = c.ForgetBodiesOfDeleted(ctx, old, planBatch)
 		}},
 		{name: "sweep: forget webhooks", indexes: "events_bodies events_pkey deliveries_event endpoints_pkey", all: fewEndpoints, do: func(ctx context.Context, c store.Conn) {

@@ -26,10 +26,11 @@ CREATE TABLE events (
 CREATE INDEX events_at ON events (at, id);
 CREATE INDEX events_session ON events (session_id, at, id);
 CREATE INDEX events_user ON events (user_id, at, id);
-CREATE INDEX events_type ON events (type, at, id);
 -- The revocation feed: what happened lately, and what still matters.
 CREATE INDEX events_revocations_at ON events (at) WHERE tokens_until IS NOT NULL;
 CREATE INDEX events_revocations ON events (tokens_until) WHERE tokens_until IS NOT NULL;
+-- What webhooks said, of users who were deleted sooner.
+CREATE INDEX events_deletions ON events (at) WHERE type = 'user.deleted';
 CREATE INDEX events_bodies ON events (at) WHERE body IS NOT NULL;
 CREATE INDEX events_user_bodies ON events (user_id) WHERE body IS NOT NULL;
 
