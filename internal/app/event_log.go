@@ -30,10 +30,13 @@ func (a *App) ListEvents(ctx context.Context, req *api.ListEvents) (*api.List[ap
 		list.Data[i] = *eventView(e)
 	}
 	if req.Paginated {
-		list.TotalCount, err = a.Store.CountEvents(ctx, filter)
+		list.TotalCount, err = a.Store.CountEvents(ctx, filter, maxCounted)
 	}
 	return list, err
 }
+
+// maxCounted is where the counts of logs end, which grow for ever.
+const maxCounted = 100_000
 
 func eventFilter(req *api.ListEvents) (store.EventFilter, error) {
 	f := store.EventFilter{Types: req.Types, SessionID: req.SessionID, UserID: req.UserID}

@@ -279,7 +279,7 @@ func (a *App) ListWebhookDeliveries(ctx context.Context, req *api.ListWebhookDel
 	}
 	list := &api.List[api.WebhookDelivery]{Enveloped: req.Paginated}
 	if list.Data, err = a.deliveryViews(ctx, found); err == nil && req.Paginated {
-		list.TotalCount, err = a.Store.CountDeliveries(ctx, filter)
+		list.TotalCount, err = a.Store.CountDeliveries(ctx, filter, maxCounted)
 	}
 	return list, err
 }

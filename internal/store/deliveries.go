@@ -115,10 +115,9 @@ func (c Conn) Deliveries(ctx context.Context, f DeliveryFilter, limit, offset in
 	return many(ctx, c, scanDelivery, sql, w.args...)
 }
 
-// CountDeliveries counts the deliveries that Deliveries would list without a limit.
-func (c Conn) CountDeliveries(ctx context.Context, f DeliveryFilter) (int64, error) {
-	w := f.where()
-	return one(ctx, c, scalar[int64], `SELECT COUNT(*) FROM deliveries`+w.String(), w.args...)
+// CountDeliveries counts the deliveries that Deliveries would list without a limit, up to most.
+func (c Conn) CountDeliveries(ctx context.Context, f DeliveryFilter, most int64) (int64, error) {
+	return c.countUpTo(ctx, `deliveries`, f.where(), most)
 }
 
 // Redeliverable reads a page of deliveries that can begin anew, newest first, after one of them; the zero delivery stands for
@@ -141,8 +140,7 @@ const hasBody = `(SELECT body IS NOT NULL FROM events WHERE events.id = deliveri
 func (c Conn) CountRedeliverable(ctx context.Context, f DeliveryFilter, most int64) (int64, error) {
 	w := f.where()
 	w.and(hasBody)
-	sql := `SELECT COUNT(*) FROM (SELECT 1 FROM deliveries` + w.String() + ` LIMIT ` + w.arg(most) + `) AS some`
-	return one(ctx, c, scalar[int64], sql, w.args...)
+	return c.countUpTo(ctx, `deliveries`, w, most)
 }
 
 // Redeliver begins the schedule of deliveries anew, whatever became of them.

@@ -429,6 +429,13 @@ func TestEventsAfter(t *testing.T) {
 	onEveryEngine(t, func(t *testing.T, db *store.DB) {
 		newEndpoint(t, db)
 		happen(t, db, 25, start)
+		for most, want := range map[int64]int64{10: 10, 25: 25, 100: 25} {
+			events, err := db.CountEvents(t.Context(), store.EventFilter{}, most)
+			deliveries, err2 := db.CountDeliveries(t.Context(), store.DeliveryFilter{EndpointID: "ep_1"}, most)
+			if err := errors.Join(err, err2); err != nil || events != want || deliveries != want {
+				t.Errorf("up to %d: %d events and %d deliveries, want %d (%v)", most, events, deliveries, want, err)
+			}
+		}
 		var after event.Event
 		seen := map[string]bool{}
 		for {

@@ -127,10 +127,15 @@ func (c Conn) Events(ctx context.Context, f EventFilter, limit, offset int64) ([
 	return many(ctx, c, scanEvent, sql, w.args...)
 }
 
-// CountEvents counts the events that Events would list without a limit.
-func (c Conn) CountEvents(ctx context.Context, f EventFilter) (int64, error) {
-	w := f.where()
-	return one(ctx, c, scalar[int64], `SELECT COUNT(*) FROM events`+w.String(), w.args...)
+// CountEvents counts the events that Events would list without a limit, up to most: a log may be too long to be counted.
+func (c Conn) CountEvents(ctx context.Context, f EventFilter, most int64) (int64, error) {
+	return c.countUpTo(ctx, `events`, f.where(), most)
+}
+
+// countUpTo counts the rows of a table that a condition selects, and stops at most.
+func (c Conn) countUpTo(ctx context.Context, table string, w *where, most int64) (int64, error) {
+	sql := `SELECT COUNT(*) FROM (SELECT 1 FROM ` + table + w.String() + ` LIMIT ` + w.arg(most) + `) AS counted`
+	return one(ctx, c, scalar[int64], sql, w.args...)
 }
 
 // EventsAfter reads a page of events in the order in which they were written, after one of them; the zero event stands
