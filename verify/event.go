@@ -48,8 +48,8 @@ func (s *subject) opaque() string {
 // SET that is refused is not sent again.
 func (f *feed) takeOne(ctx context.Context, jti, raw string) error {
 	since, seen := f.undecided[jti]
-	if !seen {
-		since = f.now()
+	if now := f.now(); !seen || since.After(now) { // the clock may have been set back
+		since = now
 	}
 	e, err := f.read(ctx, jti, raw)
 	if err == nil {

@@ -131,6 +131,11 @@ func (a *App) RetireKey(ctx context.Context, kid string) error {
 			return err
 		}
 		if signingKeyAt(keys, now) == kid {
+			for _, k := range keys {
+				if k.RetiredAt.IsZero() && k.SignsFrom.After(now) {
+					return fmt.Errorf("%s signs until %s takes over, at %s: retire it then", kid, k.ID, k.SignsFrom.Format(time.RFC3339))
+				}
+			}
 			return fmt.Errorf("%s is the key that signs now: run `sojourn keys rotate` first", kid)
 		}
 		err = tx.RetireSigningKey(ctx, kid, now)

@@ -345,7 +345,7 @@ func (a *App) RedeliverWebhooks(ctx context.Context, req *api.RedeliverWebhooks)
 		return nil, err
 	}
 	if many > maxRedelivered {
-		return nil, fail(422, "too_many_deliveries", "too many deliveries", fmt.Sprintf("That are more than %d deliveries: take a shorter time, or name a status.", maxRedelivered))
+		return nil, fail(422, "too_many_deliveries", "too many deliveries", fmt.Sprintf("These are more than %d deliveries: choose a shorter time.", maxRedelivered))
 	}
 	n, err := a.redeliver(ctx, filter)
 	return &api.Redelivered{Object: "webhook_redelivery", Count: n}, err

@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -16,7 +17,7 @@ type Poll struct {
 	Types       []string // of security event tokens that the stream delivers; none: all
 	Max         int      // how many SETs it takes; 0: it only acknowledges
 	Immediately bool     // it does not want to wait
-	Paused      bool     // the stream delivers nothing now
+	Paused      bool     // the stream delivers nothing now; its answers say nothing of what there is
 	Acks        []string // the ids of what has arrived
 	Errors      map[string]Refusal
 }
@@ -157,7 +158,7 @@ func (f *Feed) take(p Poll) (entries []*entry, more bool) {
 
 // again is what is to be sent once more of what was not acknowledged. A poll that wants no waiting asks how things
 // stand, so it is told all of it: an answer without it would say that the receiver knows everything. A poll that is
-// held is told what is due, or it would never be held.
+// held is told what is due, or it would never be held. What was sent least comes first, so that nothing is passed over.
 func (s *stream) again(now time.Time, all bool) (again []*sending) {
 	for _, sent := range s.open {
 		due := sent.times < quickSends || now.Sub(sent.at) >= resendAfter
@@ -165,6 +166,9 @@ func (s *stream) again(now time.Time, all bool) (again []*sending) {
 			again = append(again, sent)
 		}
 	}
+	slices.SortFunc(again, func(x, y *sending) int {
+		return cmp.Or(cmp.Compare(x.times, y.times), cmp.Compare(x.entry.number, y.entry.number))
+	})
 	return again
 }
 

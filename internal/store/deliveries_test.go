@@ -271,6 +271,10 @@ func TestRedeliver(t *testing.T) {
 		if d := found[0]; d.Attempts != 0 || !d.NextAt.Equal(later) {
 			t.Errorf("not anew: %+v", d)
 		}
+		countable, err := db.CountRedeliverable(t.Context(), store.DeliveryFilter{EndpointID: "ep_1"}, 3)
+		if all, err2 := db.CountRedeliverable(t.Context(), store.DeliveryFilter{EndpointID: "ep_1"}, 100); errors.Join(err, err2) != nil || countable != 3 || all != 4 {
+			t.Errorf("counted %d up to 3, and %d (%v, %v)", countable, all, err, err2)
+		}
 		// What has been forgotten cannot be sent.
 		update(t, db, func(tx store.Conn) error {
 			return errors.Join(tx.DeleteEndpoint(t.Context(), "ep_1"), tx.ForgetUserBodies(t.Context(), "user_1"))
@@ -370,6 +374,13 @@ func TestBodiesOfDeletedUsersGo(t *testing.T) {
 		}
 		if n, again := forget(start), forget(start); n != 2 || again != 0 {
 			t.Errorf("%d and then %d bodies are forgotten, want the two that have arrived", n, again)
+		}
+		update(t, db, func(tx store.Conn) error {
+			back := event.Event{ID: "evt_back", Type: event.UserCreated, At: later, Subject: "user_1", UserID: "user_1", Position: 1, By: "system", Body: json.RawMessage(`{}`)}
+			return errors.Join(tx.InsertUser(t.Context(), store.User{ID: "user_1"}), tx.InsertEvents(t.Context(), []event.Event{back}))
+		})
+		if n := forget(start); n != 0 {
+			t.Errorf("%d bodies of a user who is back are forgotten", n)
 		}
 		for _, id := range []string{"evt_deletion", "evt_stranger"} {
 			if e, err := db.Event(t.Context(), id); err != nil || e.Body == nil {

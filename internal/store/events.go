@@ -168,11 +168,12 @@ func (c Conn) ForgetUserBodies(ctx context.Context, userID string) error {
 }
 
 // ForgetBodiesOfDeleted forgets up to limit webhooks that said something of users who were deleted after a moment, but for
-// what is still on its way, and that they were deleted.
+// what is still on its way, and that they were deleted. Somebody may have brought a user back with their id.
 func (c Conn) ForgetBodiesOfDeleted(ctx context.Context, after time.Time, limit int64) (int64, error) {
 	return c.exec(ctx, `UPDATE events SET body = NULL WHERE id IN (SELECT events.id FROM events AS deletions
 		JOIN events ON events.user_id = deletions.subject AND events.body IS NOT NULL AND events.type <> deletions.type
-		WHERE deletions.type = '`+string(event.UserDeleted)+`' AND deletions.at >= $1 AND `+notOnItsWay+` LIMIT $2)`, ms(after), limit)
+		WHERE deletions.type = '`+string(event.UserDeleted)+`' AND deletions.at >= $1 AND `+notOnItsWay+`
+		AND NOT EXISTS (SELECT 1 FROM users WHERE users.id = deletions.subject) LIMIT $2)`, ms(after), limit)
 }
 
 // ForgetBodies forgets what up to limit webhooks said whose events were written before a moment, but for what is still on

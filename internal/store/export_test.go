@@ -26,3 +26,6 @@ func (r *recorder) exec(_ context.Context, sql string, args []any) (int64, error
 	r.sent = append(r.sent, Statement{sql, args})
 	return 0, nil
 }
+
+// PostgresConfig is how a database is connected to.
+var PostgresConfig = postgresConfig

@@ -424,7 +424,7 @@ func eventPlanCases(n int) []planCase {
 		{name: "sweep: purge deleted endpoints", indexes: "endpoints_kind deliveries_endpoint", all: fewEndpoints, do: func(ctx context.Context, c store.Conn) {
 			_, _ = c.PurgeDeletedEndpoints(ctx)
 		}},
-		{name: "sweep: forget webhooks of deleted users", indexes: "events_deletions events_user_bodies events_pkey deliveries_event endpoints_pkey", all: fewEndpoints, do: func(ctx context.Context, c store.Conn) {
+		{name: "sweep: forget webhooks of deleted users", indexes: "events_deletions events_user_bodies events_pkey deliveries_event endpoints_pkey users_pkey", all: fewEndpoints, do: func(ctx context.Context, c store.Conn) {
 			_, _ = c.ForgetBodiesOfDeleted(ctx, old, planBatch)
 		}},
 		{name: "sweep: forget webhooks", indexes: "events_bodies events_pkey deliveries_event endpoints_pkey", all: fewEndpoints, do: func(ctx context.Context, c store.Conn) {

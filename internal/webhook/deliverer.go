@@ -262,7 +262,7 @@ func (d *Deliverer) moveCircuit(ctx context.Context, tx store.Conn, c claimed, m
 	if errors.Is(err, store.ErrNotFound) {
 		return before, before, nil // deleted meanwhile
 	}
-	if err != nil || !before.UpdatedAt.Equal(c.endpoint.UpdatedAt) { // somebody changed it: the answers were those of another URL, or came before it was enabled
+	if err != nil || before.URL != c.endpoint.URL || before.Kind != c.endpoint.Kind { // it was another receiver that answered
 		return before, before, err
 	}
 	after = before
