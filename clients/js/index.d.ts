@@ -56,7 +56,8 @@ export interface RevocationFeedStats {
 
 /**
  * Keeps one request open to Sojourn and remembers the sessions that have ended, as long as tokens of theirs could be
- * accepted. It begins at once. Memory grows with the sessions that ended lately and with the keys that were retired, and with nothing else.
+ * accepted. It begins at once. Memory grows with the sessions that ended lately and the keys that were retired, and with
+ * nothing else.
  *
  * The open request keeps the process alive, the waiting between failed ones does not: call {@link RevocationFeed.close} when you are done.
  */

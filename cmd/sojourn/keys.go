@@ -18,7 +18,7 @@ import (
 
 type keysCommand struct {
 	List   keysList   `cmd:"" help:"List the signing keys, newest first."`
-	Rotate keysRotate `cmd:"" help:"Make a new signing key. It is published at once and signs 35 seconds later. The old ones stay published."`
+	Rotate keysRotate `cmd:"" help:"Make a new signing key. It is published at once and signs soon after: list says when. The old ones stay published."`
 	Retire keysRetire `cmd:"" help:"Stop publishing a key: its tokens are refused from then on."`
 	Export keysExport `cmd:"" help:"Print the public keys."`
 }

@@ -209,11 +209,11 @@ func (a *App) Sweep(ctx context.Context) error {
 		{"purge refresh tokens", func(tx store.Conn) (int64, error) { return tx.PurgeRefreshTokens(ctx, now, sweepBatch) }},
 		{"purge dev browsers", func(tx store.Conn) (int64, error) { return tx.PurgeDevBrowsers(ctx, old, sweepBatch) }},
 		{"purge mails", func(tx store.Conn) (int64, error) { return tx.PurgeMails(ctx, now.Add(-mailRetention), sweepBatch) }},
-		{"purge deliveries of deleted endpoints", func(tx store.Conn) (int64, error) { return tx.PurgeDeliveriesOfDeleted(ctx, sweepBatch) }},
+		{"purge deliveries of deleted endpoints", func(tx store.Conn) (int64, error) { return tx.PurgeDeliveriesOfDeletedEndpoints(ctx, sweepBatch) }},
 		{"purge deleted endpoints", func(tx store.Conn) (int64, error) { return tx.PurgeDeletedEndpoints(ctx) }},
 		{"purge delivery attempts", func(tx store.Conn) (int64, error) { return tx.PurgeDeliveryAttempts(ctx, oldWebhooks, sweepBatch) }},
 		{"purge deliveries", func(tx store.Conn) (int64, error) { return tx.PurgeDeliveries(ctx, oldWebhooks, sweepBatch) }},
-		{"forget webhooks of deleted users", func(tx store.Conn) (int64, error) { return tx.ForgetBodiesOfDeleted(ctx, oldWebhooks, sweepBatch) }},
+		{"forget webhooks of deleted users", func(tx store.Conn) (int64, error) { return tx.ForgetBodiesOfDeletedUsers(ctx, oldWebhooks, sweepBatch) }},
 		{"forget webhooks", func(tx store.Conn) (int64, error) { return tx.ForgetBodies(ctx, oldWebhooks, sweepBatch) }},
 		{"purge events", func(tx store.Conn) (int64, error) {
 			return tx.PurgeEvents(ctx, now.Add(-a.Settings.EventRetention), now, sweepBatch)

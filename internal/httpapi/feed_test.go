@@ -115,7 +115,7 @@ func TestRevocationsAcrossClocks(t *testing.T) {
 		ended, lost = append(ended, id), append(lost, tokens...)
 	}
 	for i, v := range verifiers {
-		await(t, "all is heard", func() bool {
+		eventually(t, "all is heard", func() bool {
 			mu.Lock()
 			defer mu.Unlock()
 			return !slices.ContainsFunc(ended, func(id string) bool { return !heard[i][id] })
@@ -133,18 +133,6 @@ func TestRevocationsAcrossClocks(t *testing.T) {
 	}
 	if len(lost) == 0 || len(kept) == 0 {
 		t.Error("nothing was tried")
-	}
-}
-
-// await waits for a condition that others bring about.
-func await(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	look := time.NewTicker(time.Millisecond)
-	defer look.Stop()
-	for deadline := time.Now().Add(2 * time.Minute); !holds(); <-look.C {
-		if time.Now().After(deadline) {
-			t.Fatalf("still not: %s", what)
-		}
 	}
 }
 

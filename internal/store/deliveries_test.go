@@ -298,7 +298,10 @@ func TestRedeliver(t *testing.T) {
 func clearDeleted(t *testing.T, db *store.DB) (cleared int64) {
 	t.Helper()
 	for n := int64(2); n > 0; cleared += n {
-		update(t, db, func(tx store.Conn) (err error) { n, err = tx.PurgeDeliveriesOfDeleted(t.Context(), 2); return err })
+		update(t, db, func(tx store.Conn) (err error) {
+			n, err = tx.PurgeDeliveriesOfDeletedEndpoints(t.Context(), 2)
+			return err
+		})
 		update(t, db, func(tx store.Conn) error { _, err := tx.PurgeDeletedEndpoints(t.Context()); return err })
 	}
 	return cleared
@@ -354,7 +357,10 @@ func TestBodiesOfDeletedUsersGo(t *testing.T) {
 		later := start.Add(time.Hour)
 		forget := func(after time.Time) (n int64) {
 			t.Helper()
-			update(t, db, func(tx store.Conn) (err error) { n, err = tx.ForgetBodiesOfDeleted(t.Context(), after, 10); return err })
+			update(t, db, func(tx store.Conn) (err error) {
+				n, err = tx.ForgetBodiesOfDeletedUsers(t.Context(), after, 10)
+				return err
+			})
 			return n
 		}
 		update(t, db, func(tx store.Conn) error {

@@ -129,15 +129,15 @@ func (c Conn) Endpoints(ctx context.Context) ([]Endpoint, error) {
 	return many(ctx, c, scanEndpoint, `SELECT `+endpointColumns+` FROM endpoints WHERE kind <> $1 ORDER BY created_at DESC, id DESC`, string(deletedEndpoint))
 }
 
-// DeleteEndpoint deletes an endpoint; ErrNotFound when there is none. Its row stays until PurgeDeliveriesOfDeleted has
+// DeleteEndpoint deletes an endpoint; ErrNotFound when there is none. Its row stays until PurgeDeliveriesOfDeletedEndpoints has
 // deleted what was on its way to it, or has been, which may be more than one transaction should.
 func (c Conn) DeleteEndpoint(ctx context.Context, id string) error {
 	return c.execOne(ctx, `UPDATE endpoints SET kind = $2, url = '', description = '', enabled = FALSE, secret = NULL, old_secret = NULL
 		WHERE id = $1 AND kind <> $2`, id, string(deletedEndpoint))
 }
 
-// PurgeDeliveriesOfDeleted deletes up to limit deliveries to endpoints that were deleted. Their attempts go with their time.
-func (c Conn) PurgeDeliveriesOfDeleted(ctx context.Context, limit int64) (int64, error) {
+// PurgeDeliveriesOfDeletedEndpoints deletes up to limit deliveries to endpoints that were deleted. Their attempts go with their time.
+func (c Conn) PurgeDeliveriesOfDeletedEndpoints(ctx context.Context, limit int64) (int64, error) {
 	return c.exec(ctx, `DELETE FROM deliveries WHERE id IN (SELECT d.id FROM endpoints JOIN deliveries d ON d.endpoint_id = endpoints.id
 		WHERE endpoints.kind = $1 LIMIT $2)`, string(deletedEndpoint), limit)
 }

@@ -11,12 +11,11 @@ import (
 )
 
 const (
-	eventColumns = `id, type, at, subject, position, session_id, user_id, reason, caused_by, changes, operation, trace,
-	address, user_agent, tokens_until, body`
+	// bodilessEvent is what security events are made of, which say nothing of a body; there may be many.
+	bodilessEvent = `id, type, at, subject, position, session_id, user_id, reason, caused_by, changes, operation, trace,
+	address, user_agent, tokens_until`
+	eventColumns     = bodilessEvent + `, body`
 	eventColumnCount = 16
-	// revocationColumns leave the body out: a security event says nothing of it, and there may be many.
-	revocationColumns = `id, type, at, subject, position, session_id, user_id, reason, caused_by, changes, operation, trace,
-	address, user_agent, tokens_until, NULL`
 	// maxEventRows is how many events one statement writes: engines bound the parameters of a statement.
 	maxEventRows = 500
 )
@@ -155,9 +154,9 @@ func (c Conn) EventsAfter(ctx context.Context, f EventFilter, after event.Event,
 // SQLite from going through all that still matter instead of what is new.
 func (c Conn) Revocations(ctx context.Context, since, now time.Time) ([]event.Event, error) {
 	if since.IsZero() {
-		return many(ctx, c, scanEvent, `SELECT `+revocationColumns+` FROM events WHERE tokens_until > $1`, ms(now))
+		return many(ctx, c, scanEvent, `SELECT `+bodilessEvent+`, NULL FROM events WHERE tokens_until > $1`, ms(now))
 	}
-	return many(ctx, c, scanEvent, `SELECT `+revocationColumns+` FROM events
+	return many(ctx, c, scanEvent, `SELECT `+bodilessEvent+`, NULL FROM events
 		WHERE tokens_until IS NOT NULL AND at > $1 AND tokens_until + 0 > $2`, ms(since), ms(now))
 }
 
@@ -167,9 +166,9 @@ func (c Conn) ForgetUserBodies(ctx context.Context, userID string) error {
 	return err
 }
 
-// ForgetBodiesOfDeleted forgets up to limit webhooks that said something of users who were deleted after a moment, but for
+// ForgetBodiesOfDeletedUsers forgets up to limit webhooks that said something of users who were deleted after a moment, but for
 // what is still on its way, and that they were deleted. Somebody may have brought a user back with their id.
-func (c Conn) ForgetBodiesOfDeleted(ctx context.Context, after time.Time, limit int64) (int64, error) {
+func (c Conn) ForgetBodiesOfDeletedUsers(ctx context.Context, after time.Time, limit int64) (int64, error) {
 	return c.exec(ctx, `UPDATE events SET body = NULL WHERE id IN (SELECT events.id FROM events AS deletions
 		JOIN events ON events.user_id = deletions.subject AND events.body IS NOT NULL AND events.type <> deletions.type
 		WHERE deletions.type = '`+string(event.UserDeleted)+`' AND deletions.at >= $1 AND `+notOnItsWay+`

@@ -419,13 +419,13 @@ func eventPlanCases(n int) []planCase {
 			_ = c.Redeliver(ctx, []store.Delivery{{ID: planID("dlv", 1)}, {ID: planID("dlv", 2)}}, start)
 		}},
 		{name: "sweep: purge deliveries of deleted endpoints", indexes: "endpoints_kind deliveries_endpoint deliveries_pkey", all: fewEndpoints, do: func(ctx context.Context, c store.Conn) {
-			_, _ = c.PurgeDeliveriesOfDeleted(ctx, planBatch)
+			_, _ = c.PurgeDeliveriesOfDeletedEndpoints(ctx, planBatch)
 		}},
 		{name: "sweep: purge deleted endpoints", indexes: "endpoints_kind deliveries_endpoint", all: fewEndpoints, do: func(ctx context.Context, c store.Conn) {
 			_, _ = c.PurgeDeletedEndpoints(ctx)
 		}},
 		{name: "sweep: forget webhooks of deleted users", indexes: "events_deletions events_user_bodies events_pkey deliveries_event endpoints_pkey users_pkey", all: fewEndpoints, do: func(ctx context.Context, c store.Conn) {
-			_, _ = c.ForgetBodiesOfDeleted(ctx, old, planBatch)
+			_, _ = c.ForgetBodiesOfDeletedUsers(ctx, old, planBatch)
 		}},
 		{name: "sweep: forget webhooks", indexes: "events_bodies events_pkey deliveries_event endpoints_pkey", all: fewEndpoints, do: func(ctx context.Context, c store.Conn) {
 			_, _ = c.ForgetBodies(ctx, old, planBatch)
